@@ -1,0 +1,6 @@
+import neostandard from 'neostandard'
+
+export default [
+  { ignores: ['dist/**', '.tap/**', 'test/fixtures/**'] },
+  ...neostandard({ ts: true })
+]

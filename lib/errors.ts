@@ -1,0 +1,83 @@
+/**
+ * Every error a client can be told, with its stable code (PROTOCOL: the `error` event). Match on
+ * `code`, never on the message. A code that is retired is listed here and not used again: none so far.
+ */
+const codes = {
+  // The frame itself
+  invalid_json: 'The frame is not valid JSON.',
+  invalid_event: 'The event is not an object with a \'type\'.',
+  invalid_value: 'Invalid value.',
+  invalid_type: 'Invalid type.',
+  missing_required_parameter: 'Missing required parameter.',
+  unknown_parameter: 'Unknown parameter.',
+  string_above_max_length: 'The string is too long.',
+  // Conversation, audio buffer, responses
+  input_audio_buffer_commit_empty: 'The input audio buffer is too short to commit.',
+  input_audio_buffer_full: 'The input audio buffer holds as much uncommitted audio as it may.',
+  conversation_already_has_active_response: 'The conversation already has an active response.',
+  response_cancel_not_active: 'Cancellation failed: no active response found.',
+  item_create_invalid_item_id: 'The item cannot be placed there.',
+  item_retrieve_invalid_item_id: 'No such item.',
+  item_delete_invalid_item_id: 'No such item.',
+  item_truncate_invalid_item_id: 'No such item.',
+  unsupported_content_type: 'Only model output audio messages can be truncated.',
+  session_expired: 'The session is over.',
+  rate_limit_exceeded: 'Too many events.',
+  // Character directories
+  invalid_directory_format: 'The directory is not a name or path.',
+  directory_not_allowed: 'The directory is outside of every root.',
+  directory_not_found: 'The directory does not exist.',
+  directory_not_readable: 'The directory cannot be read.',
+  no_valid_characters: 'The directory has no valid character.',
+  // Character code, while loading or answering
+  syntax_error: 'A character file has a syntax error.',
+  import_error: 'A character file imports what cannot be found.',
+  execution_error: 'Character code threw.',
+  timeout: 'Character code took too long.',
+  invalid_character: 'The file does not export a valid character.',
+  duplicate_name: 'Another file of the cast has this name.',
+  invalid_tools: 'A tool of the character is not valid.',
+  // Engines
+  engine_unavailable: 'An engine cannot be reached.',
+  engine_failed: 'An engine failed.',
+  // Before the upgrade
+  invalid_api_key: 'Incorrect API key provided.',
+  origin_not_allowed: 'This origin may not connect.',
+  session_limit_reached: 'The server has as many sessions as it may.',
+  server_draining: 'The server is shutting down.',
+  server_error: 'The server had an error.'
+} as const
+
+export type ErrorCode = keyof typeof codes
+export const errorCodes = Object.keys(codes) as ErrorCode[]
+
+const serverFaults = new Set<ErrorCode>(['server_error', 'engine_failed', 'engine_unavailable', 'session_limit_reached', 'server_draining'])
+
+export interface RealtimeErrorOptions {
+  message?: string
+  /** Dotted path of the field at fault. */
+  param?: string | null
+  /** What a program can use beside the message, such as the errors of each file. */
+  details?: unknown
+  cause?: unknown
+}
+
+/** An error meant for the client: what it says is safe to send. */
+export class RealtimeError extends Error {
+  override readonly name = 'RealtimeError'
+  readonly code: ErrorCode
+  readonly param: string | null
+  readonly details: unknown
+
+  constructor (code: ErrorCode, options: RealtimeErrorOptions = {}) {
+    super(options.message ?? codes[code], options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.param = options.param ?? null
+    this.details = options.details
+  }
+
+  /** `invalid_request_error` when the client can mend it, else `server_error`. */
+  get type (): 'invalid_request_error' | 'server_error' {
+    return serverFaults.has(this.code) ? 'server_error' : 'invalid_request_error'
+  }
+}
