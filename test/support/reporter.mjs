@@ -1,24 +1,45 @@
-// A tap reporter for scripts: prints the TAP stream without its passing assertions, and ends with
+// A tap reporter for scripts: passes the TAP stream on without its passing assertions, and ends with
 // the one line `N passed, N failed, N skipped`, counting named behaviours rather than assertions.
-import { createInterface } from 'node:readline'
+import { Transform } from 'node:stream'
 
 const BEHAVIOUR = /^ {4}(not )?ok \d+/
 const FILE = /^(not )?ok \d+/
-const total = { passed: 0, failed: 0, skipped: 0 }
-let failedInFile = 0
+const NOISE = /^ {8,}(ok \d|# Subtest|\d+\.\.\d+)|^\s*$/
 
-for await (const line of createInterface({ input: process.stdin })) {
-  const behaviour = BEHAVIOUR.exec(line)
-  const file = FILE.exec(line)
-  if (behaviour) {
-    if (behaviour[1]) { total.failed++; failedInFile++ } else if (/# (SKIP|TODO)/i.test(line)) total.skipped++
-    else total.passed++
-  } else if (file) {
-    // A file can fail with no failed behaviour: it crashed, or left something open.
-    if (file[1] && failedInFile === 0) total.failed++
-    failedInFile = 0
+export default class Reporter extends Transform {
+  #rest = ''
+  #passed = 0
+  #failed = 0
+  #skipped = 0
+  #failedInFile = 0
+
+  _transform (chunk, _encoding, done) {
+    const lines = (this.#rest + chunk).split('\n')
+    this.#rest = lines.pop()
+    for (const line of lines) this.#line(line)
+    done()
   }
-  if (!/^ {8,}(ok \d|# Subtest|\d+\.\.\d+)|^\s*$/.test(line)) console.log(line)
-}
 
-console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`)
+  _flush (done) {
+    this.#line(this.#rest)
+    this.push(`${this.#passed} passed, ${this.#failed} failed, ${this.#skipped} skipped\n`)
+    done()
+  }
+
+  #line (line) {
+    const behaviour = BEHAVIOUR.exec(line)
+    const file = FILE.exec(line)
+    if (behaviour?.[1]) {
+      this.#failed++
+      this.#failedInFile++
+    } else if (behaviour) {
+      if (/# (SKIP|TODO)/i.test(line)) this.#skipped++
+      else this.#passed++
+    } else if (file) {
+      // A file can fail with no failed behaviour: it crashed, or left something open.
+      if (file[1] && this.#failedInFile === 0) this.#failed++
+      this.#failedInFile = 0
+    }
+    if (!NOISE.test(line)) this.push(line + '\n')
+  }
+}
