@@ -1,0 +1,40 @@
+import { TypeCompiler } from '@sinclair/typebox/compiler'
+import { RealtimeError } from '../../errors.js'
+import { clientEvents, type ClientEvent } from './client.js'
+import { explain } from './explain.js'
+
+const checks = new Map(clientEvents.map(schema => {
+  const compiled = TypeCompiler.Compile(schema)
+  return [schema.properties.type.const as string, { schema, passes: (value: unknown) => compiled.Check(value) }]
+}))
+
+/** A frame's event, or the one error to answer it with and the client's `event_id`, as far as it can be told. */
+export type Parsed = { event: ClientEvent, error?: never } | { event?: never, error: RealtimeError, eventId: string | null }
+
+/** Reads one text frame (PROTOCOL section 5). Never throws. */
+export function parseClientEvent (frame: string): Parsed {
+  let value: unknown
+  try {
+    value = JSON.parse(frame)
+  } catch {
+    return { error: new RealtimeError('invalid_json'), eventId: null }
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return { error: new RealtimeError('invalid_event'), eventId: null }
+  }
+
+  const { type, event_id: id } = value as { type?: unknown, event_id?: unknown }
+  const eventId = typeof id === 'string' && id.length <= 512 ? id : null
+  if (type === undefined) return { error: new RealtimeError('invalid_event', { param: 'type', message: 'The event has no \'type\'.' }), eventId }
+  if (typeof type !== 'string') {
+    return { error: new RealtimeError('invalid_type', { param: 'type', message: 'Invalid type for \'type\': expected string.' }), eventId }
+  }
+
+  const check = checks.get(type)
+  if (check === undefined) {
+    const message = `Invalid value: '${type.slice(0, 64)}'. Supported values are: ${[...checks.keys()].map(name => `'${name}'`).join(', ')}.`
+    return { error: new RealtimeError('invalid_value', { param: 'type', message }), eventId }
+  }
+  if (check.passes(value)) return { event: value as ClientEvent }
+  return { error: explain(check.schema, value), eventId }
+}

@@ -1,0 +1,73 @@
+import { SAMPLE_RATE } from '../engines/engine.js'
+
+const SAMPLES_PER_MS = SAMPLE_RATE / 1000
+
+/**
+ * The audio of one item, and which words were said when. The samples may be dropped to save memory;
+ * length and words stay, since truncation needs them.
+ */
+export class Recording {
+  #chunks: Int16Array[] = []
+  #samples = 0
+  #words: { at: number, text: string }[] = []
+
+  /** Milliseconds, whether or not the samples are still there. */
+  get durationMs (): number {
+    return Math.floor(this.#samples / SAMPLES_PER_MS)
+  }
+
+  /** Bytes of samples that are still held. */
+  get bytes (): number {
+    return this.#chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0)
+  }
+
+  append (audio: Int16Array, text = ''): void {
+    if (text !== '') this.#words.push({ at: this.#samples, text })
+    if (audio.length > 0) this.#chunks.push(audio)
+    this.#samples += audio.length
+  }
+
+  /** All samples, or null once dropped. */
+  samples (): Int16Array | null {
+    if (this.#chunks.length === 0) return this.#samples === 0 ? new Int16Array(0) : null
+    if (this.#chunks.length > 1) {
+      const whole = new Int16Array(this.#samples)
+      let offset = 0
+      for (const chunk of this.#chunks) {
+        whole.set(chunk, offset)
+        offset += chunk.length
+      }
+      this.#chunks = [whole]
+    }
+    return this.#chunks[0]!
+  }
+
+  drop (): void {
+    this.#chunks = []
+  }
+
+  /**
+   * Cuts what was not heard and returns the words that were: whole passages before the cut, and of the
+   * passage it falls into as many words as its share of the time allows.
+   */
+  truncate (ms: number): string {
+    const end = Math.min(this.#samples, ms * SAMPLES_PER_MS)
+    let heard = ''
+    this.#words.forEach(({ at, text }, index) => {
+      if (at >= end) return
+      const until = this.#words[index + 1]?.at ?? this.#samples
+      heard += until <= end ? text : firstWords(text, (end - at) / (until - at))
+    })
+
+    const held = this.samples()
+    this.#chunks = held === null || end === 0 ? [] : [held.slice(0, end)]
+    this.#samples = end
+    this.#words = heard === '' ? [] : [{ at: 0, text: heard }]
+    return heard
+  }
+}
+
+function firstWords (text: string, share: number): string {
+  const words = text.match(/\s*\S+/g) ?? []
+  return words.slice(0, Math.floor(words.length * share)).join('')
+}

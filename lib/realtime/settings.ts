@@ -1,0 +1,100 @@
+import { RealtimeError } from '../errors.js'
+import type { SessionObject, SessionUpdate, TurnDetection } from './events/session-object.js'
+
+/** The part of the session object that a client sets and that is not about who speaks. Immutable: an update makes a new one. */
+export interface Settings extends Pick<SessionObject, 'output_modalities' | 'instructions' | 'tools' | 'tool_choice' |
+  'max_output_tokens' | 'tracing' | 'truncation' | 'prompt' | 'include' | 'character_tools'> {
+  readonly input: Readonly<SessionObject['audio']['input']>
+  readonly output: Readonly<Omit<SessionObject['audio']['output'], 'voice'>>
+}
+
+const pcm = { type: 'audio/pcm', rate: 24000 } as const
+
+const serverVad: Extract<TurnDetection, { type: 'server_vad' }> = {
+  type: 'server_vad',
+  threshold: 0.5,
+  prefix_padding_ms: 300,
+  silence_duration_ms: 500,
+  idle_timeout_ms: null,
+  create_response: true,
+  interrupt_response: true
+}
+
+const semanticVad: Extract<TurnDetection, { type: 'semantic_vad' }> = { type: 'semantic_vad', eagerness: 'auto', create_response: true, interrupt_response: true }
+
+/** What every session starts with (PROTOCOL section 3.1); one object for all of them. */
+export const defaultSettings: Settings = {
+  output_modalities: ['audio'],
+  instructions: '',
+  tools: [],
+  tool_choice: 'auto',
+  max_output_tokens: 'inf',
+  tracing: null,
+  truncation: 'auto',
+  prompt: null,
+  include: null,
+  character_tools: 'hidden',
+  input: Object.freeze({ format: pcm, transcription: null, noise_reduction: null, turn_detection: serverVad }),
+  output: Object.freeze({ format: pcm, speed: 1 })
+}
+
+/**
+ * The settings after `session.update`: an absent key stays, a given object replaces the one before, its
+ * own absent keys taking their defaults. Throws before anything is applied.
+ */
+export function updateSettings (now: Settings, update: SessionUpdate): Settings {
+  checkModalities(update.output_modalities, 'session.output_modalities')
+  const { input = {}, output = {} } = update.audio ?? {}
+  const given = <T extends object>(fields: T): Partial<T> =>
+    Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Partial<T>
+
+  return {
+    ...now,
+    ...given({
+      output_modalities: update.output_modalities,
+      instructions: update.instructions,
+      tools: update.tools,
+      tool_choice: update.tool_choice,
+      max_output_tokens: update.max_output_tokens,
+      tracing: update.tracing,
+      truncation: update.truncation,
+      prompt: update.prompt,
+      include: update.include,
+      character_tools: update.character_tools
+    }),
+    input: {
+      ...now.input,
+      ...given({
+        format: input.format && fullFormat(input.format, 'session.audio.input.format'),
+        transcription: input.transcription && { model: 'default', language: null, prompt: null, ...input.transcription },
+        noise_reduction: input.noise_reduction,
+        turn_detection: input.turn_detection && fullTurnDetection(input.turn_detection)
+      })
+    },
+    output: {
+      ...now.output,
+      ...given({
+        format: output.format && fullFormat(output.format, 'session.audio.output.format'),
+        speed: output.speed
+      })
+    }
+  } as Settings
+}
+
+/** Text and audio exclude each other: audio comes with its transcript. */
+export function checkModalities (modalities: readonly string[] | undefined, param: string): void {
+  if (modalities !== undefined && new Set(modalities).size > 1) {
+    throw new RealtimeError('invalid_value', { param, message: `Invalid value: '${JSON.stringify(modalities)}'. Supported values are: '["text"]', '["audio"]'.` })
+  }
+}
+
+export function fullFormat (format: SessionObject['audio']['input']['format'], param: string): SessionObject['audio']['input']['format'] {
+  if (format.type !== 'audio/pcm') {
+    throw new RealtimeError('invalid_value', { param: `${param}.type`, message: `Invalid value: '${format.type}'. Supported values are: 'audio/pcm'.` })
+  }
+  return pcm
+}
+
+function fullTurnDetection (given: NonNullable<NonNullable<NonNullable<SessionUpdate['audio']>['input']>['turn_detection']>): TurnDetection {
+  return given.type === 'server_vad' ? { ...serverVad, ...given } : { ...semanticVad, ...given }
+}
