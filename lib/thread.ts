@@ -1,5 +1,7 @@
+import * as module from 'node:module'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { Worker, type WorkerOptions } from 'node:worker_threads'
 
 /**
  * URL of a worker's entry file that stands beside the calling module.
@@ -12,4 +14,17 @@ import { fileURLToPath } from 'node:url'
  */
 export function threadUrl (base: string, name: string): URL {
   return new URL(`./${name}${extname(fileURLToPath(base))}`, base)
+}
+
+/** Starts a worker from a {@link threadUrl}. */
+export function startThread (entry: URL, options: WorkerOptions = {}): Worker {
+  return new Worker(entry, { ...options, execArgv: [...options.execArgv ?? process.execArgv, ...tsxArguments(entry)] })
+}
+
+/** Where Node has no synchronous module hooks, tsx leaves worker threads without its loader. */
+function tsxArguments (entry: URL): string[] {
+  const underTsx = process.execArgv.some((argument) => /[\\/]tsx[\\/]/.test(argument))
+  if (!underTsx || 'registerHooks' in module || !entry.pathname.endsWith('.ts')) return []
+  const register = `import { register } from ${JSON.stringify(import.meta.resolve('tsx/esm/api'))}; register()`
+  return ['--import', `data:text/javascript,${encodeURIComponent(register)}`]
 }

@@ -1,0 +1,151 @@
+import type { Worker } from 'node:worker_threads'
+import { startThread } from '../../thread.js'
+import { engineError, Outbox, type FromWorker, type ToWorker } from './rpc.js'
+import { ThreadStream } from './thread-stream.js'
+
+/** How long a worker may take to finish native work before it is ended by force. */
+const CLOSE_TIMEOUT_MS = 3000
+
+interface Running<Info> {
+  worker: Worker
+  outbox: Outbox<ToWorker>
+  ready: Promise<Info>
+  exited: Promise<void>
+}
+
+/**
+ * One worker thread of an engine, with any number of streams. If the worker dies, its open streams
+ * fail and the next stream starts a new one. It keeps the process alive only while it has work.
+ */
+export class EngineThread<Info = undefined> {
+  readonly #name: string
+  readonly #entry: URL
+  readonly #options: unknown
+  readonly #streams = new Map<number, ThreadStream<unknown>>()
+  #running: Running<Info> | undefined
+  #closed = false
+  #lastId = 0
+
+  /**
+   * @param name starts the message of every error
+   * @param entry the worker's file, which calls `serve`
+   * @param options handed to the `load` function there
+   */
+  constructor (name: string, entry: URL, options: unknown) {
+    this.#name = name
+    this.#entry = entry
+    this.#options = options
+  }
+
+  /** Open streams. */
+  get load (): number {
+    return this.#streams.size
+  }
+
+  /** Resolves once the model is loaded, with what the worker tells about it. */
+  start (): Promise<Info> {
+    if (this.#closed) return Promise.reject(engineError('engine_unavailable', this.#name, 'is closed'))
+    return this.#run().ready
+  }
+
+  /** Opens a stream; its faults, aborting included, come out of {@link ThreadStream.output}. */
+  open<Out> (value: unknown, signal: AbortSignal): ThreadStream<Out> {
+    const id = ++this.#lastId
+    const stream: ThreadStream<Out> = new ThreadStream(signal, (message, transfer) => {
+      if (message.op === 'abort') this.#forget(id)
+      this.#running?.outbox.add({ ...message, id } as ToWorker, transfer)
+    })
+    if (signal.aborted) {
+      stream.settle(signal.reason)
+    } else if (this.#closed) {
+      stream.settle(engineError('engine_unavailable', this.#name, 'is closed'))
+    } else {
+      const { worker } = this.#run()
+      worker.ref()
+      this.#streams.set(id, stream as unknown as ThreadStream<unknown>)
+      stream.open(value)
+    }
+    return stream
+  }
+
+  /** Fails the open streams, lets native work finish and ends the thread. Idempotent. */
+  async close (): Promise<void> {
+    this.#closed = true
+    const running = this.#running
+    if (!running) return
+    this.#failAll('is closed')
+    running.outbox.add({ op: 'close' })
+    running.outbox.flush()
+    running.worker.ref()
+    const timer = setTimeout(() => { running.worker.terminate().catch(() => {}) }, CLOSE_TIMEOUT_MS)
+    await running.exited
+    clearTimeout(timer)
+  }
+
+  #run (): Running<Info> {
+    if (this.#running) return this.#running
+    const worker = startThread(this.#entry, { workerData: this.#options, name: this.#name })
+    const outbox = new Outbox<ToWorker>((messages, transfer) => worker.postMessage(messages, transfer))
+    const ready = deferred<Info>()
+    // Whoever awaits start() hears of it; a restart tells its streams instead.
+    ready.promise.catch(() => {})
+    const exited = deferred<void>()
+    const lost = (code: 'engine_unavailable' | 'engine_failed', message: string): void => {
+      ready.reject(engineError(code, this.#name, message))
+      if (this.#running?.worker !== worker) return
+      this.#running = undefined
+      this.#failAll(message)
+    }
+    worker.on('message', (messages: FromWorker[]) => {
+      for (const message of messages) {
+        if (message.op === 'ready') {
+          ready.resolve(message.value as Info)
+          this.#rest()
+        } else if (message.op === 'fault') {
+          lost('engine_unavailable', message.message)
+        } else {
+          this.#receive(message)
+        }
+      }
+    })
+    worker.on('error', (error) => lost('engine_failed', `the worker broke: ${error.message.split('\n', 1)[0]}`))
+    worker.on('exit', (code) => {
+      lost('engine_failed', `the worker ended with code ${code}`)
+      exited.resolve()
+    })
+    this.#running = { worker, outbox, ready: ready.promise, exited: exited.promise }
+    return this.#running
+  }
+
+  #receive (message: Exclude<FromWorker, { op: 'ready' | 'fault' }>): void {
+    const stream = this.#streams.get(message.id)
+    if (!stream) return
+    if (message.op === 'data') return stream.output.push(message.value)
+    this.#forget(message.id)
+    if (message.op === 'end') stream.settle()
+    else stream.settle(engineError('engine_failed', this.#name, message.message))
+  }
+
+  #failAll (message: string): void {
+    const streams = [...this.#streams.values()]
+    this.#streams.clear()
+    for (const stream of streams) stream.settle(engineError('engine_failed', this.#name, message))
+    this.#rest()
+  }
+
+  #forget (id: number): void {
+    this.#streams.delete(id)
+    this.#rest()
+  }
+
+  #rest (): void {
+    if (this.#streams.size === 0) this.#running?.worker.unref()
+  }
+}
+
+function deferred<T> (): { promise: Promise<T>, resolve: (value: T) => void, reject: (error: unknown) => void } {
+  let resolve!: (value: T) => void
+  let reject!: (error: unknown) => void
+  const promise = new Promise<T>((_resolve, _reject) => { [resolve, reject] = [_resolve, _reject] })
+  return { promise, resolve, reject }
+}

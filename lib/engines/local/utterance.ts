@@ -1,0 +1,115 @@
+import { toFloats } from '../../audio/pcm.js'
+import type { Resampler } from '../../audio/resample.js'
+import type { TranscriptChunk } from '../engine.js'
+import type { DecodeQueue } from './decode-queue.js'
+import { Loudness } from './loudness.js'
+import type { Handler, Reply } from './rpc.js'
+
+/** Hz at which the models listen. */
+export const STT_RATE = 16_000
+
+/** A pause of this length (200 ms) may be the end of the turn: decode now, and the text is there when it is. */
+const PAUSE = 0.2 * STT_RATE
+/** From this length (12 s) on the next pause ends a segment, whose text is final. */
+const SEGMENT = 12 * STT_RATE
+/** Without any pause a segment ends here (28 s), as the models were trained on no more. */
+const SEGMENT_MAX = 28 * STT_RATE
+/** Audio of the pause that the next segment begins with (200 ms): cut tight, first words are misheard. */
+const OVERLAP = 0.2 * STT_RATE
+/** The models expect at least this (1 s); shorter audio is filled up with silence. */
+const SHORTEST = STT_RATE
+
+/**
+ * One utterance: gathers the audio and decodes it in pauses. A decode is used if nothing but silence
+ * followed; otherwise the next one covers the same audio again and more.
+ */
+export class Utterance implements Handler<Int16Array> {
+  readonly #queue: DecodeQueue
+  readonly #reply: Reply<TranscriptChunk>
+  readonly #resampler: Resampler
+  readonly #aborted = new AbortController()
+  #audio = new Float32Array(8 * STT_RATE)
+  #length = 0
+  #loudness = new Loudness()
+  /** The decode of the segment up to the pause it was made in. */
+  #early: Promise<string> | undefined
+  #earlyStop = new AbortController()
+  /** Segments whose text is final, in order; each waits for those before it. */
+  #spoken: Promise<string> = Promise.resolve('')
+
+  constructor (queue: DecodeQueue, reply: Reply<TranscriptChunk>, resampler: Resampler) {
+    this.#queue = queue
+    this.#reply = reply
+    this.#resampler = resampler
+  }
+
+  data (chunk: Int16Array): void {
+    this.#append(toFloats(this.#resampler.process(chunk)))
+    if (this.#loudness.silent < PAUSE) {
+      this.#dropEarly()
+      if (this.#length >= SEGMENT_MAX) this.#endSegment(0)
+    } else if (this.#loudness.heard && !this.#early) {
+      this.#early = this.#decode('early', this.#earlyStop.signal)
+      if (this.#length >= SEGMENT) this.#endSegment(OVERLAP)
+    }
+  }
+
+  end (): void {
+    this.#append(toFloats(this.#resampler.flush()))
+    if (this.#loudness.silent < PAUSE) this.#dropEarly()
+    this.#endSegment(0)
+    this.#resampler.free()
+    this.#spoken.then(() => this.#reply.end(), (error: unknown) => this.#reply.fail(error))
+  }
+
+  abort (): void {
+    this.#aborted.abort()
+    this.#dropEarly()
+    this.#resampler.free()
+  }
+
+  #append (audio: Float32Array): void {
+    if (this.#length + audio.length > this.#audio.length) {
+      const larger = new Float32Array(2 * (this.#length + audio.length))
+      larger.set(this.#audio.subarray(0, this.#length))
+      this.#audio = larger
+    }
+    this.#audio.set(audio, this.#length)
+    this.#length += audio.length
+    this.#loudness.push(audio)
+  }
+
+  /** Speech went on: that decode is of no use. If it has not begun, it never will. */
+  #dropEarly (): void {
+    if (!this.#early) return
+    this.#earlyStop.abort()
+    this.#earlyStop = new AbortController()
+    this.#early = undefined
+  }
+
+  #decode (kind: 'early' | 'final', signal: AbortSignal): Promise<string> {
+    if (!this.#loudness.heard) return Promise.resolve('')
+    const audio = new Float32Array(Math.max(SHORTEST, this.#length))
+    audio.set(this.#audio.subarray(0, this.#length))
+    const text = this.#queue.decode(audio, kind, signal)
+    // It may be dropped before anybody awaits it.
+    text.catch(() => {})
+    return text
+  }
+
+  /** The audio so far is one piece; its text is said as soon as it is known. */
+  #endSegment (overlap: number): void {
+    const text = this.#early ?? this.#decode('final', this.#aborted.signal)
+    this.#early = undefined
+    this.#earlyStop = new AbortController()
+    this.#audio.copyWithin(0, this.#length - overlap, this.#length)
+    this.#length = overlap
+    this.#loudness = new Loudness()
+    this.#spoken = this.#spoken.then(async (before) => {
+      const delta = (before && ' ') + await text
+      if (delta.trim()) this.#reply.send({ delta })
+      return before + (delta.trim() && delta)
+    })
+    this.#spoken.catch(() => {})
+  }
+}
