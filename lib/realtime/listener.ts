@@ -43,6 +43,13 @@ interface OpenUtterance extends Utterance {
   abort: AbortController
 }
 
+/** Voice detection under way. */
+interface Detection {
+  audio: Channel<Int16Array>
+  abort: AbortController
+  detector: TurnDetector
+}
+
 /**
  * The ears of a session: the input buffer, voice detection and turn taking, and speech-to-text of each
  * utterance while it is still being spoken (PROTOCOL sections 7.4, 7.5 and 8).
@@ -52,8 +59,10 @@ export class Listener {
   readonly #hooks: ListenerHooks
   readonly #input: InputAudio
   #settings: ListenerSettings
-  #vad: { audio: Channel<Int16Array>, abort: AbortController, detector: TurnDetector } | null = null
+  #vad: Detection | null = null
   #utterance: OpenUtterance | null = null
+  /** Recognition under way, of utterances still open or already committed. */
+  readonly #recognising = new Set<AbortController>()
   #closed = false
 
   constructor (engines: { vad: VadEngine, stt: SttEngine }, settings: ListenerSettings, hooks: ListenerHooks, maxSeconds: number) {
@@ -77,8 +86,8 @@ export class Listener {
     const position = this.#input.end
     const chunk = this.#input.append(base64)
     if (chunk.length === 0 || this.#settings.turnDetection === null) return
-    this.#vad ??= this.#detect(this.#settings.turnDetection, position)
-    this.#vad.audio.push(chunk)
+    const vad = this.#vad ??= this.#detect(this.#settings.turnDetection, position)
+    vad.audio.push(chunk)
   }
 
   /** The client ends the utterance: all audio since the last commit is its own. */
@@ -104,17 +113,18 @@ export class Listener {
     this.#closed = true
     this.#stopDetecting()
     this.#dropUtterance()
+    for (const abort of this.#recognising) abort.abort()
   }
 
-  #detect (settings: TurnDetection, position: number): NonNullable<Listener['#vad']> {
+  #detect (settings: TurnDetection, position: number): Detection {
     const audio = new Channel<Int16Array>()
     const abort = new AbortController()
     const vad = { audio, abort, detector: new TurnDetector(settings, position) }
-    void this.#watch(vad, position)
+    this.#watch(vad, position)
     return vad
   }
 
-  async #watch (vad: NonNullable<Listener['#vad']>, offset: number): Promise<void> {
+  async #watch (vad: Detection, offset: number): Promise<void> {
     const { signal } = vad.abort
     try {
       for await (const { position, probability } of this.#engines.vad.detect(vad.audio, { signal })) {
@@ -156,7 +166,18 @@ export class Listener {
       prompt: transcription?.prompt ?? undefined,
       model: transcription?.model
     })
-    return { itemId: createId('item'), recording: new Recording(), words: wordsOf(chunks), audio, fed: position, abort }
+    return { itemId: createId('item'), recording: new Recording(), words: this.#recognise(chunks, abort), audio, fed: position, abort }
+  }
+
+  /** Starts recognition at once, not when the words are first asked for: by then the speaker is done. */
+  #recognise (chunks: AsyncIterable<{ delta: string }>, abort: AbortController): AsyncIterable<string> {
+    const words = new Channel<string>()
+    this.#recognising.add(abort)
+    const pass = async () => {
+      for await (const { delta } of chunks) words.push(delta)
+    }
+    pass().then(() => words.end(), error => words.fail(error)).finally(() => this.#recognising.delete(abort))
+    return words
   }
 
   #feed (utterance: OpenUtterance, to: number): void {
@@ -187,20 +208,4 @@ export class Listener {
     this.#utterance?.audio.end()
     this.#utterance = null
   }
-}
-
-/**
- * Starts recognition at once, not when the words are first asked for: by then the speaker is done.
- */
-function wordsOf (chunks: AsyncIterable<{ delta: string }>): AsyncIterable<string> {
-  const words = new Channel<string>()
-  void (async () => {
-    try {
-      for await (const { delta } of chunks) words.push(delta)
-      words.end()
-    } catch (error) {
-      words.fail(error)
-    }
-  })()
-  return words
 }

@@ -4,7 +4,7 @@ import type { SessionObject, SessionUpdate, TurnDetection } from './events/sessi
 /** The part of the session object that a client sets and that is not about who speaks. Immutable: an update makes a new one. */
 export interface Settings extends Pick<SessionObject, 'output_modalities' | 'instructions' | 'tools' | 'tool_choice' |
   'max_output_tokens' | 'tracing' | 'truncation' | 'prompt' | 'include' | 'character_tools'> {
-  readonly input: Readonly<SessionObject['audio']['input']>
+  readonly input: Readonly<Omit<SessionObject['audio']['input'], 'turn_detection'> & { turn_detection: TurnDetection | null }>
   readonly output: Readonly<Omit<SessionObject['audio']['output'], 'voice'>>
 }
 

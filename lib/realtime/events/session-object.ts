@@ -144,4 +144,3 @@ export const SessionObject = Type.Object({
   engines: Type.Object({ stt: Type.String(), llm: Type.String(), tts: Type.String() })
 })
 export type SessionObject = Static<typeof SessionObject>
-

@@ -1,0 +1,173 @@
+import { Channel } from '../channel.js'
+import type { Engines, LlmEvent, LlmMessage, LlmTool } from '../engines/engine.js'
+import { createId } from './ids.js'
+import type { SessionObserver } from './observer.js'
+import { CharacterCall, FunctionCall, TextMessage, type AnyOutputItem, type OutputScope } from './output-items.js'
+import { chatMessages, systemPrompt } from './prompt.js'
+import type { ResponsePlan } from './response.js'
+import { Speaker } from './speaker.js'
+import type { TokenCount } from './usage.js'
+
+/** How often the model may call a character's tools before it has to answer. */
+const MAX_ROUNDS = 8
+
+export interface AnswerScope {
+  readonly output: OutputScope
+  readonly engines: Pick<Engines, 'llm' | 'tts'>
+  readonly observer: SessionObserver
+  readonly tokens: TokenCount
+  readonly signal: AbortSignal
+  /** Hands an item to the response, which ends it if nobody else has. */
+  opened<T extends AnyOutputItem> (item: T): T
+}
+
+type EndReason = Extract<LlmEvent, { type: 'end' }>['reason']
+
+interface Round {
+  text: string
+  reason: EndReason
+  characterCalls: { id: string, name: string, arguments: string }[]
+  clientCalls: number
+}
+
+/**
+ * What the model says and does in one response: it is asked, its words go to the speaker as they come,
+ * its calls to the client or to the character's tools, whose results it is told in another round.
+ */
+export class Answer {
+  readonly #scope: AnswerScope
+  readonly #plan: ResponsePlan
+  readonly #speaker: Speaker
+
+  constructor (scope: AnswerScope, plan: ResponsePlan) {
+    this.#scope = scope
+    this.#plan = plan
+    this.#speaker = new Speaker(scope, plan)
+  }
+
+  async run (): Promise<EndReason> {
+    const { signal } = this.#scope
+    const { character } = this.#plan
+    const items = this.#plan.context().map(entry => entry.item)
+    if (items.length === 0 && character?.greeting !== undefined) {
+      const words = this.#write()
+      words.push(character.greeting)
+      words.end()
+      await this.#speaker.done()
+      return 'stop'
+    }
+
+    const messages = chatMessages(await systemPrompt(character, this.#plan.instructions, signal), items)
+    let reason: EndReason = 'stop'
+    for (let count = 0; count < MAX_ROUNDS; count++) {
+      const round = await this.#ask(messages, count === MAX_ROUNDS - 1)
+      reason = round.reason
+      if (round.characterCalls.length === 0) break
+      messages.push({ role: 'assistant', content: round.text, toolCalls: round.characterCalls })
+      const results = await Promise.all(round.characterCalls.map(call => this.#runTool(call)))
+      messages.push(...results)
+      // The model goes on when the client has run its own calls too, in the response it then asks for.
+      if (round.clientCalls > 0) break
+    }
+    await this.#speaker.done()
+    return reason
+  }
+
+  async #ask (messages: LlmMessage[], mustAnswer: boolean): Promise<Round> {
+    const { engines: { llm }, signal, observer, tokens } = this.#scope
+    const { character, maxTokens } = this.#plan
+    const own = this.#characterTools()
+    const round: Round = { text: '', reason: 'stop', characterCalls: [], clientCalls: 0 }
+    const calls = new Map<number, FunctionCall | Round['characterCalls'][number]>()
+    const asked = performance.now()
+    let words: Channel<string> | null = null
+    let first = true
+    let usage: Extract<LlmEvent, { type: 'end' }>['usage']
+
+    const events = llm.generate({
+      messages,
+      tools: mustAnswer ? [] : this.#tools(),
+      toolChoice: mustAnswer ? 'none' : this.#plan.toolChoice,
+      model: character?.llm?.model,
+      temperature: character?.temperature,
+      maxTokens: maxTokens === 'inf' ? undefined : maxTokens,
+      character: character === null ? undefined : { name: character.name, greeting: character.greeting, examples: character.examples ?? [] }
+    }, { signal })
+    for await (const event of events) {
+      signal.throwIfAborted()
+      this.#speaker.throwIfFailed()
+      if (first) observer.stage?.('llm_first_token', (performance.now() - asked) / 1000)
+      first = false
+      switch (event.type) {
+        case 'text':
+          round.text += event.delta
+          words ??= this.#write()
+          words.push(event.delta)
+          break
+        case 'tool_call': {
+          const id = event.id || createId('call')
+          if (own.some(tool => tool.name === event.name)) calls.set(event.index, { id, name: event.name, arguments: '' })
+          else calls.set(event.index, this.#scope.opened(new FunctionCall(this.#scope.output, event.name, id)))
+          break
+        }
+        case 'tool_arguments': {
+          const call = calls.get(event.index)
+          if (call instanceof FunctionCall) call.write(event.delta)
+          else if (call !== undefined) call.arguments += event.delta
+          break
+        }
+        case 'end':
+          round.reason = event.reason
+          usage = event.usage
+      }
+    }
+
+    words?.end()
+    for (const call of calls.values()) {
+      if (call instanceof FunctionCall) {
+        round.clientCalls++
+        call.end(round.reason === 'length' ? 'incomplete' : 'completed')
+      } else round.characterCalls.push(call)
+    }
+    tokens.add(usage, messages, round.text + JSON.stringify(round.characterCalls))
+    return round
+  }
+
+  /** Opens a message, written or spoken; what is pushed becomes its words. */
+  #write (): Channel<string> {
+    const words = new Channel<string>()
+    if (this.#plan.modality === 'audio') this.#speaker.speak(words)
+    else this.#speaker.write(words, this.#scope.opened(new TextMessage(this.#scope.output)))
+    return words
+  }
+
+  #tools (): LlmTool[] {
+    return [...this.#plan.tools.map(({ name, description, parameters }) => ({ name, description, parameters })), ...this.#characterTools()]
+  }
+
+  /** A client's tool of the same name hides the character's. */
+  #characterTools (): readonly LlmTool[] {
+    const names = new Set(this.#plan.tools.map(tool => tool.name))
+    return this.#plan.character?.tools.filter(tool => !names.has(tool.name)) ?? []
+  }
+
+  async #runTool (call: { id: string, name: string, arguments: string }): Promise<LlmMessage> {
+    const { observer, signal, output } = this.#scope
+    const item = this.#scope.opened(new CharacterCall(output, call.name, call.arguments, this.#plan.showCharacterTools))
+    let content: string
+    try {
+      const args: unknown = call.arguments.trim() === '' ? {} : JSON.parse(call.arguments)
+      const result = await this.#plan.character!.runTool(call.name, args, signal)
+      content = typeof result === 'string' ? result : JSON.stringify(result) ?? 'null'
+      observer.toolCall?.('ok')
+      item.succeed(content)
+    } catch (error) {
+      signal.throwIfAborted()
+      observer.toolCall?.('error')
+      observer.fault?.(`tool ${call.name} failed`, error)
+      content = `Error: ${error instanceof Error ? error.message : String(error)}`
+      item.fail(content)
+    }
+    return { role: 'tool', callId: call.id, content }
+  }
+}

@@ -1,0 +1,80 @@
+import type { LoadedCharacter } from '../characters/loaded-character.js'
+import type { LlmContentPart, LlmMessage } from '../engines/engine.js'
+import type { Item } from './events/items.js'
+
+const DEFAULT_PROMPT = 'You are a helpful, friendly voice assistant. Answer in one to three short spoken sentences, in the language you are addressed in, without markdown, lists or emoji.'
+const OPEN_CONVERSATION = 'The conversation begins now. Say hello, in one or two sentences.'
+
+/** What the model is told before the conversation: the character first, then the client's instructions. */
+export async function systemPrompt (character: LoadedCharacter | null, instructions: string, signal: AbortSignal): Promise<string> {
+  const parts: string[] = []
+  if (character !== null) {
+    parts.push(await character.systemPrompt(signal))
+    const examples = character.examples ?? []
+    if (examples.length > 0) {
+      const lines = examples.map(({ user, character: answer }) => `User: ${user}\n${character.name}: ${answer}`)
+      parts.push(`This is how ${character.name} talks:\n\n${lines.join('\n\n')}`)
+    }
+  }
+  if (instructions.trim() !== '') parts.push(instructions)
+  return parts.length === 0 ? DEFAULT_PROMPT : parts.join('\n\n')
+}
+
+/**
+ * The conversation as a chat model takes it (PROTOCOL section 4: items). Chat models want the result of
+ * a call right behind it, and one for every call, so results are moved there from wherever they stand.
+ */
+export function chatMessages (system: string, items: readonly Item[]): LlmMessage[] {
+  const messages: LlmMessage[] = [{ role: 'system', content: system }]
+  const results = new Map<string, string>()
+  for (const item of items) {
+    if (item.type === 'function_call_output') results.set(item.call_id, item.output)
+    else if (item.type === 'mcp_call') results.set(item.id, item.output ?? item.error?.message ?? '')
+    addItem(messages, item)
+  }
+  if (messages.length === 1) messages.push({ role: 'user', content: OPEN_CONVERSATION })
+  return messages.flatMap(message => {
+    if (message.role !== 'assistant' || message.toolCalls === undefined) return [message]
+    return [message, ...message.toolCalls.map(({ id }): LlmMessage =>
+      ({ role: 'tool', callId: id, content: results.get(id) ?? 'No result yet.' }))]
+  })
+}
+
+function addItem (messages: LlmMessage[], item: Item): void {
+  if (item.type === 'function_call') addCall(messages, item.call_id ?? item.id, item.name, item.arguments)
+  else if (item.type === 'mcp_call') addCall(messages, item.id, item.name, item.arguments)
+  else if (item.type === 'message' && item.role === 'assistant') addAnswer(messages, textOf(item))
+  else if (item.type === 'message') {
+    const content = item.role === 'user' ? partsOf(item.content) : textOf(item)
+    if (content.length > 0) messages.push({ role: item.role, content })
+  }
+}
+
+function addAnswer (messages: LlmMessage[], content: string): void {
+  if (content !== '') messages.push({ role: 'assistant', content })
+}
+
+/** Calls of one answer belong to one message; a message said just before them takes them in. */
+function addCall (messages: LlmMessage[], id: string, name: string, args: string): void {
+  const call = { id, name, arguments: args }
+  const last = messages.at(-1)
+  if (last?.role === 'assistant') last.toolCalls = [...last.toolCalls ?? [], call]
+  else messages.push({ role: 'assistant', content: '', toolCalls: [call] })
+}
+
+/** A message's words, of whatever kind its parts are. */
+export function textOf (item: Extract<Item, { type: 'message' }>): string {
+  return item.content.map(part => 'text' in part ? part.text : 'transcript' in part ? part.transcript ?? '' : '').join(' ').trim()
+}
+
+type UserContent = Extract<Item, { role: 'user' }>['content']
+
+function partsOf (content: UserContent): string | LlmContentPart[] {
+  const parts = content.flatMap((part): LlmContentPart[] => {
+    if (part.type === 'input_image') return [{ type: 'image', url: part.image_url, detail: part.detail }]
+    const text = part.type === 'input_text' ? part.text : part.transcript ?? ''
+    return text === '' ? [] : [{ type: 'text', text }]
+  })
+  if (parts.some(part => part.type === 'image')) return parts
+  return parts.map(part => part.type === 'text' ? part.text : '').join('\n')
+}

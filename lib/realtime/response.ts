@@ -1,0 +1,188 @@
+import type { LoadedCharacter } from '../characters/loaded-character.js'
+import { EngineError, type Engines, type LlmToolChoice } from '../engines/engine.js'
+import { RealtimeError } from '../errors.js'
+import { Answer, type AnswerScope } from './answer.js'
+import type { Conversation, Entry } from './conversation.js'
+import type { FunctionTool } from './events/session-object.js'
+import type { Item } from './events/items.js'
+import type { ResponseObject, StatusDetails } from './events/response-object.js'
+import { createId } from './ids.js'
+import type { SessionObserver } from './observer.js'
+import type { Outbox } from './outbox.js'
+import type { AnyOutputItem } from './output-items.js'
+import { textOf } from './prompt.js'
+import { TokenCount } from './usage.js'
+
+/** Everything a response was asked to be: the session's settings with what `response.create` overrides. */
+export interface ResponsePlan {
+  readonly modality: 'text' | 'audio'
+  readonly instructions: string
+  readonly tools: readonly FunctionTool[]
+  readonly toolChoice: LlmToolChoice
+  readonly maxTokens: number | 'inf'
+  readonly metadata: Record<string, string> | null
+  readonly format: ResponseObject['audio']['output']['format']
+  /** As the client names it, and as the engine does. */
+  readonly voice: string
+  readonly engineVoice: string
+  readonly speed: number
+  readonly character: LoadedCharacter | null
+  readonly showCharacterTools: boolean
+  /** What the model reads: the conversation as it is when the words are all there, or the client's own choice. */
+  readonly context: () => readonly Entry[]
+  /** Whether it becomes part of the conversation. */
+  readonly inConversation: boolean
+  /** The spoken turn it answers, if silence started it: nothing is said to a turn without words. */
+  readonly turn: { readonly entry: Entry, readonly endedAt: number } | null
+}
+
+export interface ResponseScope {
+  readonly outbox: Outbox
+  readonly conversation: Conversation
+  readonly conversationId: string
+  readonly engines: Pick<Engines, 'llm' | 'tts'>
+  readonly observer: SessionObserver
+  /** Called once, when `response.done` is out. */
+  onDone (response: Response): void
+}
+
+type FinalStatus = 'completed' | 'cancelled' | 'incomplete' | 'failed'
+
+/**
+ * One answer of the model, from `response.created` to `response.done` (PROTOCOL sections 7 and 9). It can
+ * end at any moment, by itself or by `cancel`: then what is open is closed in order, and work still under
+ * way finds its signal aborted.
+ */
+export class Response {
+  readonly id = createId('resp')
+  readonly plan: ResponsePlan
+  readonly #scope: ResponseScope
+  readonly #abort = new AbortController()
+  readonly #output: AnyOutputItem[] = []
+  readonly #placed: Item[] = []
+  readonly #tokens = new TokenCount()
+  #status: 'in_progress' | FinalStatus = 'in_progress'
+  #details: StatusDetails | null = null
+
+  constructor (scope: ResponseScope, plan: ResponsePlan) {
+    this.#scope = scope
+    this.plan = plan
+  }
+
+  get active (): boolean {
+    return this.#status === 'in_progress'
+  }
+
+  /** Announces the response and begins to work on it. */
+  start (): void {
+    this.#scope.outbox.send({ type: 'response.created', response: this.#toObject() })
+    this.#run()
+  }
+
+  /** Ends it within the current tick; nothing of it is sent after. */
+  cancel (reason: 'turn_detected' | 'client_cancelled'): void {
+    this.#finish('cancelled', { type: 'cancelled', reason })
+  }
+
+  async #run (): Promise<void> {
+    const { signal } = this.#abort
+    try {
+      if (!await this.#hasWords(signal)) {
+        this.#finish('completed', null)
+        return
+      }
+      const answer = new Answer(this.#answerScope(), this.plan)
+      const end = await answer.run()
+      if (end === 'length') this.#finish('incomplete', { type: 'incomplete', reason: 'max_output_tokens' })
+      else if (end === 'content_filter') this.#finish('incomplete', { type: 'incomplete', reason: 'content_filter' })
+      else this.#finish('completed', null)
+    } catch (error) {
+      if (!signal.aborted) this.#fail(error)
+    }
+  }
+
+  /** Waits for the words of what was spoken; false if the turn that is to be answered had none. */
+  async #hasWords (signal: AbortSignal): Promise<boolean> {
+    const pending = this.plan.context().flatMap(entry => entry.transcribed ?? [])
+    await abortable(Promise.all(pending), signal)
+    const { turn } = this.plan
+    if (turn === null) return true
+    this.#scope.observer.stage?.('stt_final', (performance.now() - turn.endedAt) / 1000)
+    return turn.entry.item.type !== 'message' || textOf(turn.entry.item) !== ''
+  }
+
+  #answerScope (): AnswerScope {
+    const { outbox, conversation, engines, observer } = this.#scope
+    return {
+      output: {
+        responseId: this.id,
+        outbox,
+        conversation: this.plan.inConversation ? conversation : null,
+        place: item => this.#placed.push(item) - 1
+      },
+      engines,
+      observer,
+      tokens: this.#tokens,
+      signal: this.#abort.signal,
+      opened: item => {
+        this.#output.push(item)
+        return item
+      }
+    }
+  }
+
+  #fail (error: unknown): void {
+    this.#scope.observer.fault?.('response failed', error)
+    const told = error instanceof RealtimeError || error instanceof EngineError
+    this.#finish('failed', {
+      type: 'failed',
+      error: {
+        type: error instanceof RealtimeError ? error.type : 'server_error',
+        code: told ? error.code : 'server_error',
+        message: told ? error.message : 'The server had an error while answering.'
+      }
+    })
+  }
+
+  #finish (status: FinalStatus, details: StatusDetails | null): void {
+    if (this.#status !== 'in_progress') return
+    this.#status = status
+    this.#details = details
+    this.#abort.abort()
+    for (const item of this.#output) item.end(status === 'completed' ? 'completed' : 'incomplete')
+    this.#scope.outbox.send({ type: 'response.done', response: this.#toObject() })
+    // There is no quota here; clients that read their allowance find one that never shrinks.
+    this.#scope.outbox.send({
+      type: 'rate_limits.updated', rate_limits: [{ name: 'tokens', limit: 1_000_000, remaining: 1_000_000, reset_seconds: 0 }]
+    })
+    this.#scope.observer.response?.(status)
+    this.#scope.onDone(this)
+  }
+
+  #toObject (): ResponseObject {
+    const { plan } = this
+    return {
+      object: 'realtime.response',
+      id: this.id,
+      status: this.#status,
+      status_details: this.#details,
+      output: this.#placed,
+      conversation_id: plan.inConversation ? this.#scope.conversationId : null,
+      output_modalities: [plan.modality],
+      max_output_tokens: plan.maxTokens,
+      audio: { output: { format: plan.format, voice: plan.voice } },
+      usage: this.active ? null : this.#tokens.toUsage(),
+      metadata: plan.metadata
+    }
+  }
+}
+
+/** Stops waiting when the signal aborts; what was waited for goes on without us. */
+function abortable<T> (promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason)
+    if (signal.aborted) abort()
+    signal.addEventListener('abort', abort, { once: true })
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+  })
+}

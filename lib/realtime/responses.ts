@@ -1,0 +1,72 @@
+import { RealtimeError } from '../errors.js'
+import { Response, type ResponsePlan, type ResponseScope } from './response.js'
+
+/**
+ * The responses of a session: at most one at a time in the conversation, any number outside of it
+ * (PROTOCOL sections 7.7 and 9).
+ */
+export class Responses {
+  readonly #scope: ResponseScope
+  readonly #aside = new Set<Response>()
+  #active: Response | null = null
+  /** A spoken turn that waits for the response under way, which it was not allowed to interrupt. */
+  #waiting: (() => ResponsePlan) | null = null
+
+  constructor (scope: Omit<ResponseScope, 'onDone'>) {
+    this.#scope = { ...scope, onDone: response => this.#ended(response) }
+  }
+
+  /** Whether anything is being answered, in the conversation or outside of it. */
+  get busy (): boolean {
+    return this.#active !== null || this.#aside.size > 0
+  }
+
+  create (plan: ResponsePlan): void {
+    if (plan.inConversation && this.#active !== null) {
+      throw new RealtimeError('conversation_already_has_active_response', {
+        message: `Conversation already has an active response in progress: ${this.#active.id}. Wait until the response is finished before creating a new one.`
+      })
+    }
+    const response = new Response(this.#scope, plan)
+    if (plan.inConversation) this.#active = response
+    else this.#aside.add(response)
+    response.start()
+  }
+
+  /** Answers a spoken turn, now or when the response under way is done. */
+  answer (plan: () => ResponsePlan): void {
+    if (this.#active === null) this.create(plan())
+    else this.#waiting = plan
+  }
+
+  /** `response.cancel`. */
+  cancel (id: string | null): void {
+    const response = id === null ? this.#active : [this.#active, ...this.#aside].find(response => response?.id === id)
+    if (response === null || response === undefined) throw new RealtimeError('response_cancel_not_active')
+    if (response === this.#active) this.#waiting = null
+    response.cancel('client_cancelled')
+  }
+
+  /** The user speaks: the answer in the conversation stops. Returns whether there was one. */
+  interrupt (): boolean {
+    this.#waiting = null
+    if (this.#active === null) return false
+    this.#active.cancel('turn_detected')
+    return true
+  }
+
+  cancelAll (): void {
+    this.#waiting = null
+    this.#active?.cancel('client_cancelled')
+    for (const response of this.#aside) response.cancel('client_cancelled')
+  }
+
+  #ended (response: Response): void {
+    this.#aside.delete(response)
+    if (response !== this.#active) return
+    this.#active = null
+    const waiting = this.#waiting
+    this.#waiting = null
+    if (waiting !== null) this.create(waiting())
+  }
+}

@@ -1,0 +1,39 @@
+import type { LlmMessage, LlmUsage } from '../engines/engine.js'
+import type { Usage } from './events/response-object.js'
+
+/** English text has about four characters a token: good enough where an engine does not count. */
+const CHARACTERS_PER_TOKEN = 4
+
+/** Tokens of a response over all its rounds; counted by the engine where it does, else estimated. */
+export class TokenCount {
+  #input = 0
+  #output = 0
+  #cached = 0
+
+  add (counted: LlmUsage | undefined, messages: readonly LlmMessage[], answer: string): void {
+    this.#input += counted?.inputTokens ?? estimate(JSON.stringify(messages))
+    this.#output += counted?.outputTokens ?? estimate(answer)
+    this.#cached += counted?.cachedTokens ?? 0
+  }
+
+  /** PROTOCOL section 9. The model reads and writes text, whatever the client hears: all tokens are text tokens. */
+  toUsage (): Usage {
+    return {
+      total_tokens: this.#input + this.#output,
+      input_tokens: this.#input,
+      output_tokens: this.#output,
+      input_token_details: {
+        text_tokens: this.#input,
+        audio_tokens: 0,
+        image_tokens: 0,
+        cached_tokens: this.#cached,
+        cached_tokens_details: { text_tokens: this.#cached, audio_tokens: 0, image_tokens: 0 }
+      },
+      output_token_details: { text_tokens: this.#output, audio_tokens: 0 }
+    }
+  }
+}
+
+function estimate (text: string): number {
+  return Math.ceil(text.length / CHARACTERS_PER_TOKEN)
+}
