@@ -1,11 +1,9 @@
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { EngineError, type LlmEvent, type LlmRequest } from '../../lib/engines/engine.js'
 import { createOpenAiLlm, type OpenAiLlmOptions } from '../../lib/engines/openai/llm.js'
 import { startChatServer, toolCall, type ChatServer } from '../support/chat-server.js'
-
-type Test = typeof t
 
 async function setUp (t: Test, options: OpenAiLlmOptions = {}) {
   const server = await startChatServer()
