@@ -35,3 +35,15 @@ declare module 'sherpa-onnx-node' {
   }
   export default sherpa
 }
+
+/** Node's types leave it to the DOM's. */
+declare namespace WebAssembly {
+  interface Memory {
+    readonly buffer: ArrayBuffer
+  }
+  interface Instance {
+    readonly exports: Readonly<Record<string, unknown>>
+  }
+  const Instance: new (module: Module, imports: object) => Instance
+  function compile (bytes: Uint8Array): Promise<Module>
+}
