@@ -1,0 +1,51 @@
+import './plugins/augment.js'
+import type { FastifyInstance } from 'fastify'
+import { readOptions, type DramatisOptions } from './lib/options.js'
+import access from './plugins/access.js'
+import characters from './plugins/characters.js'
+import engines from './plugins/engines.js'
+import errors from './plugins/errors.js'
+import metrics from './plugins/metrics.js'
+import sessions from './plugins/sessions.js'
+import websocket from './plugins/websocket.js'
+import health from './routes/health/index.js'
+import models from './routes/v1/models.js'
+import realtime from './routes/v1/realtime/index.js'
+import voices from './routes/v1/voices.js'
+
+/**
+ * The whole server as a Fastify plugin: `app.register(dramatis, { prefix, ...options })`. Reads no
+ * environment; throws an `OptionsError` for wrong options when it is registered.
+ */
+async function dramatis (fastify: FastifyInstance, options: DramatisOptions): Promise<void> {
+  fastify.decorate('dramatisOptions', readOptions(options))
+
+  await fastify.register(errors)
+  await fastify.register(metrics)
+  await fastify.register(sessions)
+  await fastify.register(websocket)
+  await fastify.register(access)
+  await fastify.register(engines)
+  await fastify.register(characters)
+
+  await fastify.register(realtime)
+  await fastify.register(voices)
+  await fastify.register(models)
+  await fastify.register(health)
+}
+
+export default dramatis
+// What `require('dramatis')` gives.
+export { dramatis as 'module.exports' }
+
+export { EngineError, SAMPLE_RATE } from './lib/engines/engine.js'
+export type * from './lib/engines/engine.js'
+export { createDemoLlm } from './lib/engines/demo/llm.js'
+export { createLocalStt, type LocalSttOptions } from './lib/engines/local/stt.js'
+export { createLocalTts, type LocalTtsOptions } from './lib/engines/local/tts.js'
+export { createLocalVad, type LocalVadOptions } from './lib/engines/local/vad.js'
+export { createOpenAiLlm, type OpenAiLlmOptions } from './lib/engines/openai/llm.js'
+export { errorCodes, RealtimeError, type ErrorCode } from './lib/errors.js'
+export { OptionsError, type DramatisOptions } from './lib/options.js'
+export type { ClientEvent } from './lib/realtime/events/client.js'
+export type { ServerEvent } from './lib/realtime/events/server.js'

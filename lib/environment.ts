@@ -1,0 +1,110 @@
+import { Type, type Static, type TSchema } from '@sinclair/typebox'
+import { Value } from '@sinclair/typebox/value'
+import { OptionsError, type DramatisOptions } from './options.js'
+
+const LOOPBACK = /^(localhost|127(\.\d+){3}|::1|\[::1\])$/
+
+const Text = (description: string) => Type.Optional(Type.String({ description }))
+const Seconds = (description: string) => Type.Optional(Type.Number({ minimum: 0, maximum: 2_000_000, description }))
+const OneOf = (...values: string[]) => Type.Unsafe<string>(Type.Union(values.map(value => Type.Literal(value))))
+
+/** Every variable the server reads. What is not set takes the option's default (lib/options.ts). */
+export const Environment = Type.Object({
+  HOST: Type.String({ default: '127.0.0.1', description: 'Address to listen on.' }),
+  PORT: Type.Integer({ default: 8000, minimum: 0, maximum: 65535 }),
+  LOG_LEVEL: Type.Unsafe<string>({ ...OneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'), default: 'info' }),
+  API_KEYS: Text('Comma-separated; empty only on a loopback host.'),
+  ALLOW_ANONYMOUS: Type.Optional(OneOf('true', 'false')),
+  ALLOWED_ORIGINS: Text('Comma-separated origins of pages that may connect.'),
+  CHARACTERS_DIR: Text('The default cast.'),
+  CHARACTERS_ROOTS: Text('name=/path pairs, comma-separated.'),
+  DEFAULT_CHARACTER: Text('Who speaks at first; none: nobody.'),
+  LLM_ENGINE: Type.Optional(OneOf('demo', 'openai')),
+  LLM_BASE_URL: Text('Any server of the OpenAI chat API, up to and with /v1.'),
+  LLM_API_KEY: Text('Falls back to OPENAI_API_KEY.'),
+  OPENAI_API_KEY: Text('Used where LLM_API_KEY is empty.'),
+  LLM_MODEL: Text('Default: the only model that the server lists.'),
+  STT_ENGINE: Type.Optional(OneOf('local')),
+  STT_MODEL: Text('Folder of a sherpa-onnx model.'),
+  TTS_ENGINE: Type.Optional(OneOf('local')),
+  TTS_MODEL: Text('Folder of a sherpa-onnx voice.'),
+  MAX_SESSIONS: Type.Optional(Type.Integer({ minimum: 1 })),
+  MAX_SESSION_SECONDS: Seconds('Length of a session.'),
+  IDLE_TIMEOUT_SECONDS: Seconds('Time without a client event; 0 is off.'),
+  DRAIN_SECONDS: Seconds('Time that running responses have at shutdown.'),
+  METRICS_SESSION_LABEL: Type.Optional(OneOf('true', 'false')),
+  TLS_CERT: Text('File of the certificate chain, PEM.'),
+  TLS_KEY: Text('File of its key, PEM.')
+})
+type Environment = Static<typeof Environment>
+
+export interface ServerSettings {
+  host: string
+  port: number
+  logLevel: string
+  tls: { cert: string, key: string } | null
+  options: DramatisOptions
+}
+
+/** What the environment asks for. Throws an {@link OptionsError} with one line for the first wrong variable. */
+export function readEnvironment (given: Record<string, string | undefined>): ServerSettings {
+  // An empty variable is one that is not set: shells and containers cannot always tell.
+  const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined && value.trim() !== ''))
+  const values = Value.Default(Environment, Value.Convert(Environment, Value.Clean(Environment, set))) as Environment
+  const fault = Value.Errors(Environment, values).First()
+  if (fault !== undefined) throw new OptionsError(`${fault.path.slice(1)} is wrong: ${expectation(fault.schema, fault.message)}, but it is '${String(fault.value)}'.`)
+
+  const { HOST: host, PORT: port, TLS_CERT: cert, TLS_KEY: key } = values
+  if ((cert === undefined) !== (key === undefined)) throw new OptionsError('TLS_CERT and TLS_KEY go together: only one of them is set.')
+  const apiKeys = list(values.API_KEYS)
+  if (apiKeys.length === 0 && !LOOPBACK.test(host) && values.ALLOW_ANONYMOUS !== 'true') {
+    throw new OptionsError(`API_KEYS is empty, and HOST ${host} can be reached from other machines: set API_KEYS, or ALLOW_ANONYMOUS=true to let everybody in.`)
+  }
+  return { host, port, logLevel: values.LOG_LEVEL, tls: cert === undefined ? null : { cert, key: key! }, options: toOptions(values, apiKeys) }
+}
+
+function toOptions (values: Environment, apiKeys: string[]): DramatisOptions {
+  const remote = values.LLM_ENGINE === 'openai' || (values.LLM_ENGINE === undefined && values.LLM_BASE_URL !== undefined)
+  return {
+    apiKeys,
+    ...values.ALLOWED_ORIGINS === undefined ? {} : { allowedOrigins: list(values.ALLOWED_ORIGINS) },
+    characters: given({
+      directory: values.CHARACTERS_DIR,
+      roots: roots(values.CHARACTERS_ROOTS),
+      default: values.DEFAULT_CHARACTER === 'none' ? null : values.DEFAULT_CHARACTER
+    }),
+    llm: remote
+      ? given({ engine: 'openai' as const, baseUrl: values.LLM_BASE_URL, apiKey: values.LLM_API_KEY ?? values.OPENAI_API_KEY, model: values.LLM_MODEL })
+      : { engine: 'demo' },
+    stt: given({ engine: 'local' as const, model: values.STT_MODEL }),
+    tts: given({ engine: 'local' as const, model: values.TTS_MODEL }),
+    limits: given({
+      sessions: values.MAX_SESSIONS,
+      sessionSeconds: values.MAX_SESSION_SECONDS,
+      idleSeconds: values.IDLE_TIMEOUT_SECONDS,
+      drainSeconds: values.DRAIN_SECONDS
+    }),
+    metrics: { sessionLabel: values.METRICS_SESSION_LABEL === 'true' }
+  }
+}
+
+function roots (text: string | undefined): Record<string, string> {
+  return Object.fromEntries(list(text).map(pair => {
+    const split = pair.indexOf('=')
+    if (split < 1 || split === pair.length - 1) throw new OptionsError(`CHARACTERS_ROOTS is wrong: expected name=/path pairs, but found '${pair}'.`)
+    return [pair.slice(0, split), pair.slice(split + 1)]
+  }))
+}
+
+function list (text: string | undefined): string[] {
+  return (text ?? '').split(',').map(one => one.trim()).filter(one => one !== '')
+}
+
+function given<T extends object> (fields: T): { [K in keyof T]: NonNullable<T[K]> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as { [K in keyof T]: NonNullable<T[K]> }
+}
+
+function expectation (schema: TSchema, message: string): string {
+  const values: unknown[] = (schema.anyOf ?? []).map((member: TSchema) => member.const)
+  return values.length > 0 ? `expected one of ${values.join(', ')}` : message.toLowerCase()
+}

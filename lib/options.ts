@@ -1,0 +1,105 @@
+import { Type, type Static, type TSchema } from '@sinclair/typebox'
+import { Value } from '@sinclair/typebox/value'
+import type { LlmEngine, SttEngine, TtsEngine, VadEngine } from './engines/engine.js'
+import { packagedCharacters } from './package-root.js'
+
+// Every option with its default and unit. The environment (lib/environment.ts) sets the same ones.
+
+const Text = Type.String({ minLength: 1 })
+const Seconds = (options: { default: number, minimum?: number, description: string }) =>
+  Type.Number({ minimum: 0, maximum: 2_000_000, ...options })
+
+const Remote = {
+  baseUrl: Type.Optional(Type.String({ pattern: '^https?://', description: 'Up to and with `/v1`.' })),
+  apiKey: Type.Optional(Text),
+  model: Type.Optional(Text)
+}
+
+export const LlmOptions = Type.Object({
+  engine: Type.Optional(Type.Union([Type.Literal('demo'), Type.Literal('openai')], { description: '`openai` if `baseUrl` is given, else `demo`.' })),
+  ...Remote
+}, { additionalProperties: false })
+
+export const SpeechOptions = Type.Object({
+  engine: Type.Optional(Type.Union([Type.Literal('local')], { default: 'local' })),
+  model: Type.Optional(Type.String({ minLength: 1, description: 'Folder of a model to load instead of the packaged one.' }))
+}, { additionalProperties: false })
+
+export const CharacterOptions = Type.Object({
+  directory: Type.String({ minLength: 1, default: packagedCharacters, description: 'The default cast; also the root `default`.' }),
+  roots: Type.Record(Type.String({ pattern: '^[A-Za-z0-9_-]+$' }), Text, { default: {}, description: 'Further directories that sessions may load, by name.' }),
+  default: Type.Optional(Type.Union([Text, Type.Null()], { description: 'Who speaks at first; null is nobody. Default: the cast\'s first.' }))
+}, { additionalProperties: false, default: {} })
+
+export const LimitOptions = Type.Object({
+  sessions: Type.Integer({ minimum: 1, default: 1000, description: 'Sessions at a time; more are refused with 503.' }),
+  sessionSeconds: Seconds({ minimum: 1, default: 3600, description: 'A session\'s length.' }),
+  idleSeconds: Seconds({ default: 0, description: 'Time without a client event after which a session is closed; 0 is never.' }),
+  drainSeconds: Seconds({ default: 20, description: 'How long running responses may take to finish at shutdown.' }),
+  uncommittedSeconds: Seconds({ minimum: 1, default: 600, description: 'Audio that may wait uncommitted in a session.' }),
+  audioHistorySeconds: Seconds({ default: 300, description: 'Recordings kept in a session for `conversation.item.retrieve`.' }),
+  frameBytes: Type.Integer({ minimum: 1024, default: 22 * 1024 * 1024, description: 'Length of a frame; longer ones close the socket with 1009.' })
+}, { additionalProperties: false, default: {} })
+
+const Schema = Type.Object({
+  apiKeys: Type.Array(Text, { default: [], description: 'Keys that may connect; none: everybody.' }),
+  allowedOrigins: Type.Optional(Type.Array(Text, { description: 'Browser origins that may connect. Default: the same origin, and localhost on any port.' })),
+  characters: CharacterOptions,
+  llm: Type.Optional(Type.Unknown()),
+  stt: Type.Optional(Type.Unknown()),
+  tts: Type.Optional(Type.Unknown()),
+  vad: Type.Optional(Type.Unknown()),
+  limits: LimitOptions,
+  metrics: Type.Object({
+    sessionLabel: Type.Boolean({ default: false, description: 'Label the character metrics with `session_id`; removed when the session ends.' })
+  }, { additionalProperties: false, default: {} })
+}, { additionalProperties: false })
+
+type Settled = Omit<Static<typeof Schema>, 'llm' | 'stt' | 'tts' | 'vad'>
+type Engines = {
+  /** An engine's options, or an engine. */
+  llm?: Static<typeof LlmOptions> | LlmEngine | undefined
+  stt?: Static<typeof SpeechOptions> | SttEngine | undefined
+  tts?: Static<typeof SpeechOptions> | TtsEngine | undefined
+  vad?: VadEngine | undefined
+}
+
+/** Options with every default filled in. */
+export type Options = Settled & Engines
+
+/** What an embedder passes to `app.register(dramatis, options)`. Everything has a default. */
+export type DramatisOptions = Engines & {
+  apiKeys?: string[]
+  allowedOrigins?: string[]
+  characters?: Partial<Settled['characters']>
+  limits?: Partial<Settled['limits']>
+  metrics?: Partial<Settled['metrics']>
+}
+
+/** An option, or a variable, has a wrong value: one line for the person who set it. */
+export class OptionsError extends Error {
+  override readonly name = 'OptionsError'
+  readonly code = 'invalid_options'
+}
+
+/** Checks options and fills in defaults. Throws an {@link OptionsError} that names the first wrong one. */
+export function readOptions (given: DramatisOptions): Options {
+  const options = Value.Default(Schema, Value.Clone(pickData(given))) as Options
+  check(Schema, options, '')
+  if (given.llm !== undefined && !('generate' in given.llm)) check(LlmOptions, given.llm, '/llm')
+  if (given.stt !== undefined && !('transcribe' in given.stt)) check(SpeechOptions, given.stt, '/stt')
+  if (given.tts !== undefined && !('synthesize' in given.tts)) check(SpeechOptions, given.tts, '/tts')
+  return { ...options, llm: given.llm, stt: given.stt, tts: given.tts, vad: given.vad }
+}
+
+/** Engines may be objects with state: they are neither copied nor searched for defaults. */
+function pickData ({ llm, stt, tts, vad, ...data }: DramatisOptions): object {
+  return Object.fromEntries(Object.entries(data).filter(([key, value]) => value !== undefined && key !== 'prefix' && key !== 'logLevel'))
+}
+
+function check (schema: TSchema, value: unknown, path: string): void {
+  const fault = Value.Errors(schema, value).First()
+  if (fault === undefined) return
+  const name = (path + fault.path).split('/').slice(1).join('.')
+  throw new OptionsError(`Option '${name}' is wrong: ${fault.message.toLowerCase()}, but it is ${JSON.stringify(fault.value)}.`)
+}

@@ -1,0 +1,43 @@
+import type { FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { createCharacterLibrary } from '../lib/characters/library.js'
+import { createId } from '../lib/realtime/ids.js'
+
+/**
+ * `request.characters`: every request to the Realtime route gets a registry of its own, filled with the
+ * default cast or the one it names, and purged when its connection is gone.
+ */
+export default fp(async function characters (fastify) {
+  const { directory, roots } = fastify.dramatisOptions.characters
+  const metrics = fastify.dramatisMetrics
+  const library = createCharacterLibrary({
+    directory,
+    roots,
+    log: fastify.log,
+    observe: event => {
+      switch (event.type) {
+        case 'loaded':
+          metrics.charactersLoaded(event.sessionId, event.count)
+          if (event.reload) metrics.reloaded(event.durationMs / 1000)
+          break
+        case 'load_error':
+          metrics.loadError(event.code)
+      }
+    }
+  })
+  fastify.decorate('dramatisLibrary', library)
+  fastify.decorateRequest('characters', null)
+  // Namespaces of sessions whose sockets never closed.
+  fastify.addHook('onClose', () => library.close())
+}, { name: 'dramatis-characters', fastify: '5.x', dependencies: ['dramatis-metrics'] })
+
+/** Fills `request.characters`. Rejects with a `RealtimeError` if the request names what does not exist. */
+export async function openCast (request: FastifyRequest): Promise<void> {
+  const { characters: directory } = request.query as { characters?: string }
+  const session = { id: createId('sess'), startedAt: new Date(), language: null }
+  const registry = await request.server.dramatisLibrary.open(session, directory)
+  const { socket } = request.raw
+  if (socket.destroyed) await registry.purge()
+  else socket.once('close', () => { registry.purge().catch(error => request.log.error(error, 'purge failed')) })
+  request.characters = registry
+}

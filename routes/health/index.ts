@@ -1,0 +1,27 @@
+import type { FastifyInstance } from 'fastify'
+import { createHealthCheck } from '../../lib/engines/health.js'
+
+/** Probes: `/health/live` for the process, `/health/ready` for traffic, `/v1/health` in the shape unmute's clients read. */
+export default async function health (fastify: FastifyInstance): Promise<void> {
+  const check = createHealthCheck(fastify.dramatisEngines)
+  const sessions = fastify.dramatisSessions
+
+  fastify.get('/health/live', async () => ({ status: 'live' }))
+
+  fastify.get('/health/ready', async (request, reply) => {
+    const engines = await check()
+    const up = Object.values(engines).filter(Boolean).length
+    const status = sessions.draining ? 'draining' : up === 3 ? 'ready' : up === 0 ? 'down' : 'degraded'
+    reply.code(status === 'ready' || status === 'degraded' ? 200 : 503)
+    return { status, engines: { stt: word(engines.stt), llm: word(engines.llm), tts: word(engines.tts) } }
+  })
+
+  fastify.get('/v1/health', async () => {
+    const { stt, llm, tts } = await check()
+    return { ok: stt && llm && tts, stt_up: stt, llm_up: llm, tts_up: tts }
+  })
+}
+
+function word (up: boolean): 'up' | 'down' {
+  return up ? 'up' : 'down'
+}

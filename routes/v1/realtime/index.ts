@@ -1,0 +1,77 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { WebSocket } from 'ws'
+import { RealtimeError } from '../../../lib/errors.js'
+import { RealtimeSession } from '../../../lib/realtime/session.js'
+import { openCast } from '../../../plugins/characters.js'
+
+interface Query { model?: string, character?: string, characters?: string }
+
+const querystring = {
+  type: 'object',
+  properties: {
+    model: { type: 'string', maxLength: 256 },
+    character: { type: 'string', maxLength: 1024 },
+    characters: { type: 'string', maxLength: 4096 }
+  }
+}
+
+/** `GET /v1/realtime`: everything that can be refused is refused before the upgrade; after it, the socket is a session's. */
+export default async function realtime (fastify: FastifyInstance): Promise<void> {
+  const { dramatisSessions: sessions, dramatisMetrics: metrics, dramatisEngines: engines, dramatisOptions: options } = fastify
+
+  fastify.get<{ Querystring: Query }>('/v1/realtime', {
+    websocket: true,
+    schema: { querystring },
+    preHandler: [fastify.dramatisAdmit, reservePlace, openCast, checkCharacter]
+  }, (socket, request) => { open(socket, request) })
+
+  async function reservePlace (request: FastifyRequest): Promise<void> {
+    try {
+      request.raw.socket.once('close', sessions.reserve())
+    } catch (error) {
+      metrics.rejected((error as RealtimeError).code)
+      throw error
+    }
+  }
+
+  async function checkCharacter (request: FastifyRequest): Promise<void> {
+    const { character } = request.query as Query
+    if (character !== undefined && request.characters!.find(character) === undefined) {
+      throw new RealtimeError('invalid_value', { param: 'character', message: `Unknown character '${character.slice(0, 64)}'.` })
+    }
+  }
+
+  /** No await before the listeners are attached: frames that came with the upgrade would be lost. */
+  function open (socket: WebSocket, request: FastifyRequest): void {
+    const registry = request.characters!
+    const { model = engines.llm.model, character } = request.query as Query
+    const log = request.log.child({ session: registry.session.id })
+    const session = new RealtimeSession({
+      socket,
+      connection: request.raw.socket,
+      registry,
+      engines,
+      model,
+      character,
+      defaultCharacter: options.characters.default,
+      limits: options.limits,
+      observer: { ...metrics.observer, fault: (message, error) => log.warn({ err: error }, message) }
+    })
+
+    socket.on('message', (frame: Buffer, isBinary) => session.receive(frame, isBinary))
+    socket.on('error', error => log.warn({ code: (error as NodeJS.ErrnoException).code }, error.message))
+    socket.on('close', code => {
+      session.close()
+      sessions.delete(session)
+      const seconds = (Date.now() - registry.session.startedAt.getTime()) / 1000
+      metrics.closed(seconds)
+      log.info({ code, seconds }, 'session closed')
+      registry.purge().catch(error => log.error(error, 'purge failed'))
+    })
+
+    sessions.add(session)
+    metrics.opened()
+    log.info({ character: session.casting.character?.name ?? null, characters: registry.directory }, 'session opened')
+    session.start()
+  }
+}

@@ -1,0 +1,43 @@
+#!/usr/bin/env node
+import { readFile } from 'node:fs/promises'
+import closeWithGrace from 'close-with-grace'
+import Fastify from 'fastify'
+import dramatis from './app.js'
+import { EngineError } from './lib/engines/engine.js'
+import { readEnvironment, type ServerSettings } from './lib/environment.js'
+import { OptionsError } from './lib/options.js'
+
+/** How long after the drain the rest of the shutdown may take. Milliseconds. */
+const CLOSE_MS = 5000
+
+try {
+  await start(readEnvironment(process.env))
+} catch (error) {
+  process.stderr.write(`${explain(error)}\n`)
+  process.exit(1)
+}
+
+async function start ({ host, port, logLevel, tls, options }: ServerSettings): Promise<void> {
+  const fastify = Fastify({
+    logger: { level: logLevel },
+    // Sessions log their own lines; a line for every probe would bury them.
+    disableRequestLogging: true,
+    ...tls === null ? {} : { https: { cert: await readFile(tls.cert), key: await readFile(tls.key) } }
+  })
+  await fastify.register(dramatis, options)
+  closeWithGrace({ delay: (options.limits?.drainSeconds ?? 20) * 1000 + CLOSE_MS, logger: fastify.log }, () => fastify.close())
+  const url = await fastify.listen({ host, port, listenTextResolver: () => '' })
+
+  const isDemo = options.llm !== undefined && 'engine' in options.llm && options.llm.engine === 'demo'
+  process.stdout.write(`Dramatis listens on ${url}\n`)
+  process.stdout.write(`Connect an OpenAI Realtime client to ${url.replace(/^http/, 'ws')}/v1/realtime${isDemo ? '; the demo brain answers until LLM_BASE_URL names a language model' : ''}.\n`)
+}
+
+/** One line for what a person can mend; the whole stack for what only a developer can. */
+function explain (error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const { code } = error as NodeJS.ErrnoException
+  if (code === 'EADDRINUSE') return `Cannot listen: ${error.message.replace(/^listen EADDRINUSE: /, '')}. Set PORT to another one.`
+  if (code === 'EACCES' || code === 'EADDRNOTAVAIL' || code === 'ENOENT') return `Cannot start: ${error.message}.`
+  return error instanceof OptionsError || error instanceof EngineError || error.name === 'RealtimeError' ? error.message : error.stack ?? error.message
+}
