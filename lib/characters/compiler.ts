@@ -1,0 +1,216 @@
+/**
+ * Turns the source of one ES module (TypeScript or JavaScript) into the body of a function, once per
+ * content: esbuild writes CommonJS, whose `require`, `module` and helpers become parameters that a
+ * namespace fills in. The body is the same for every session and every file of that content.
+ *
+ * Sources are mapped line by line and column by column, so whatever goes wrong later can be told
+ * where it stands in the source as written (positions.ts).
+ */
+import type { Message } from 'esbuild'
+import { parse } from 'es-module-lexer'
+import { isTransformFailure, NAME, options, transform } from './esbuild.js'
+import { loadHelpers, type Helpers } from './helpers.js'
+import { Lru } from './lru.js'
+import { byteColumn, SourcePositions } from './positions.js'
+import { transformWithAwait } from './top-level-await.js'
+
+/** One static import, at the specifier's place in the source. */
+export interface Import {
+  specifier: string
+  line: number
+  column: number
+  /** Names that are read from it; `*` re-exports are in {@link Compiled.stars}. */
+  names: readonly string[]
+}
+
+export interface Compiled {
+  kind: 'module'
+  /** Body of the wrapper function. */
+  body: string
+  /** Names of the wrapper's parameters that the body uses. */
+  params: readonly string[]
+  imports: readonly Import[]
+  exports: readonly string[]
+  /** Specifiers of `export * from`. */
+  stars: readonly string[]
+  /** Has top-level await. Its evaluation is a promise. */
+  async: boolean
+  /** Where its top-level awaits stand. */
+  awaits: readonly { line: number, column: number }[]
+  positions: SourcePositions
+}
+
+export interface CompiledJson { kind: 'json', text: string }
+export interface CompileFault { kind: 'fault', message: string, line: number, column: number }
+export type Language = 'ts' | 'js' | 'json'
+
+/** Parameters that a namespace can fill in beside esbuild's helpers; unused ones are left out. */
+export const linkParams = ['module', 'exports', 'require', '__load', '__meta', '__run'] as const
+export const scopeParams = [
+  'setTimeout', 'setInterval', 'setImmediate', 'clearTimeout', 'clearInterval', 'clearImmediate',
+  'fetch', 'WebSocket', 'EventSource', 'BroadcastChannel', 'globalThis', 'global', 'process'
+] as const
+
+export class Compiler {
+  readonly #results: Lru<Promise<Compiled | CompiledJson | CompileFault>>
+
+  /** @param bytes Bound of what is kept, in characters of code and maps. */
+  constructor (bytes: number) {
+    this.#results = new Lru(bytes)
+  }
+
+  /** Never rejects for what the author did: a fault of the source is a result too. */
+  compile (text: string, language: Language, hash: string): Promise<Compiled | CompiledJson | CompileFault> {
+    const key = `${language}:${hash}`
+    const known = this.#results.get(key)
+    if (known !== undefined) return known
+    const result = language === 'json' ? compileJson(text) : compileModule(text, language)
+    this.#results.set(key, result, text.length * 4)
+    result.catch(() => this.#results.delete(key))
+    return result
+  }
+
+  clear (): void {
+    this.#results.clear()
+  }
+}
+
+async function compileModule (text: string, loader: 'ts' | 'js'): Promise<Compiled | CompileFault> {
+  const helpers = await loadHelpers()
+  try {
+    const output = await transform(text, { ...options, loader })
+    return finish(output.code, output.map, helpers)
+  } catch (error) {
+    if (!isTransformFailure(error)) throw error
+    // The one thing that CommonJS cannot say: if every error is about it, take the long way
+    const other = error.errors.find(({ text }) => !text.startsWith('Top-level await'))
+    if (other !== undefined) return toFault(other, text)
+    return await compileWithAwait(text, loader, helpers, error.errors.map(error => toPlace(error, text)))
+  }
+}
+
+async function compileWithAwait (text: string, loader: 'ts' | 'js', helpers: Helpers, awaits: Compiled['awaits']): Promise<Compiled | CompileFault> {
+  try {
+    const { code, map, exports } = await transformWithAwait(text, loader)
+    const compiled = finish(code, map, helpers)
+    return { ...compiled, exports: [...compiled.exports, ...exports], async: true, awaits }
+  } catch (error) {
+    if (!isTransformFailure(error)) throw error
+    return toFault(error.errors[0], text)
+  }
+}
+
+async function compileJson (text: string): Promise<CompiledJson | CompileFault> {
+  try {
+    JSON.parse(text)
+    return { kind: 'json', text }
+  } catch (error) {
+    // JSON.parse says no position, esbuild does
+    const failure: unknown = await transform(text, { loader: 'json', logLevel: 'silent' }).catch(error => error)
+    if (isTransformFailure(failure)) return toFault(failure.errors[0], text)
+    return { kind: 'fault', message: (error as Error).message, line: 1, column: 1 }
+  }
+}
+
+function toFault (error: Message | undefined, source: string): CompileFault {
+  return { kind: 'fault', message: error?.text ?? 'The file cannot be compiled.', ...toPlace(error, source) }
+}
+
+function toPlace (error: Message | undefined, source: string): { line: number, column: number } {
+  const location = error?.location
+  return location ? { line: location.line, column: byteColumn(source, location.line, location.column) } : { line: 1, column: 1 }
+}
+
+/** Takes the helpers off the top, reads the imports and exports behind them, and names the parameters. */
+function finish (code: string, map: string, helpers: Helpers): Compiled {
+  let start = helpers.skip(code)
+  const skippedLines = countLines(code, start)
+  const positions = new SourcePositions(map, skippedLines)
+  const body = renameDynamicImports(code.slice(start))
+
+  const exports: string[] = []
+  const stars: string[] = []
+  const imports: Import[] = []
+  const variables = new Map<string, string[]>()
+  let line = 0
+  let inExports = false
+  start = 0
+  for (let end = body.indexOf('\n'); end !== -1; start = end + 1, end = body.indexOf('\n', start), line++) {
+    const text = body.slice(start, end)
+    if (inExports) {
+      if (text === '});') inExports = false
+      else exports.push(readName(text.trim()))
+      continue
+    }
+    if (text.startsWith(`__export(${NAME}_exports, {`)) {
+      inExports = true
+      continue
+    }
+    if (text === `var ${NAME}_exports = {};` || text.startsWith('module.exports = __toCommonJS(')) continue
+
+    // esbuild hoists all imports to here, one a line: `var x = __toESM(require("s"));`
+    const call = text.indexOf('require(')
+    const star = text.startsWith(`__reExport(${NAME}_exports, `)
+    const variable = text.startsWith('var ') ? text.slice(4, text.indexOf(' ', 4)) : ''
+    if (call === -1 || !(star || isImportLine(text, variable, call))) break
+    const specifier = readString(text.slice(call + 8))
+    const wrapped = text.lastIndexOf('__toESM(', call)
+    const place = positions.find(line, wrapped === -1 ? call : wrapped)
+    const names: string[] = []
+    if (star) stars.push(specifier)
+    else variables.set(variable, names)
+    imports.push({ specifier, line: place?.line ?? 1, column: place?.column ?? 1, names })
+  }
+  collectNames(body, start, variables)
+  for (const name of exports) collectNames(name, 0, variables)
+
+  const params = [...linkParams, ...scopeParams, ...helpers.names].filter(name => body.includes(name))
+  return { kind: 'module', body, params, imports, exports, stars, async: false, awaits: [], positions }
+}
+
+function isImportLine (text: string, variable: string, call: number): boolean {
+  const before = text.slice(0, call)
+  return before === `var ${variable} = ` || before === `var ${variable} = __toESM(`
+}
+
+/** Which names the code reads from each import: `import_x.name`. Alleged ones; missing names are confirmed later. */
+function collectNames (body: string, from: number, variables: Map<string, string[]>): void {
+  if (variables.size === 0) return
+  const usage = /\b(import_[\w$]+)\.([\w$]+)/g
+  usage.lastIndex = from
+  for (let match = usage.exec(body); match !== null; match = usage.exec(body)) {
+    const names = variables.get(match[1]!)
+    if (names !== undefined && !names.includes(match[2]!)) names.push(match[2]!)
+  }
+}
+
+/** `import(` becomes the namespace's own loader, of the same length: columns stay. */
+function renameDynamicImports (body: string): string {
+  if (!body.includes('import(')) return body
+  let result = ''
+  let from = 0
+  for (const item of parse(body)[0]) {
+    if (item.type !== 'dynamic') continue
+    result += body.slice(from, item.importStart) + '__load'
+    from = item.importStart + 6
+  }
+  return result + body.slice(from)
+}
+
+/** `name: () => ...` or `"a name": () => ...` */
+function readName (text: string): string {
+  return text.startsWith('"') ? readString(text) : text.slice(0, text.indexOf(':'))
+}
+
+/** The string literal that the text begins with. */
+function readString (text: string): string {
+  const end = text.indexOf(text[0]!, 1)
+  const literal = text.slice(0, end + 1)
+  try { return JSON.parse(literal) as string } catch { return literal.slice(1, -1) }
+}
+
+function countLines (text: string, end: number): number {
+  let lines = 0
+  for (let at = text.indexOf('\n'); at !== -1 && at < end; at = text.indexOf('\n', at + 1)) lines++
+  return lines
+}

@@ -1,0 +1,155 @@
+/**
+ * Where sessions get their characters: the roots, and what all sessions share (sources, compiled
+ * code, plans, the watchdog). One library a server.
+ */
+import { Cast } from './cast.js'
+import type { SessionFacts } from './character.js'
+import { Compiler } from './compiler.js'
+import { holdCompiler } from './esbuild.js'
+import { FairShare } from './fair-share.js'
+import type { Fault, FaultCode } from './fault.js'
+import { readLimits, type CharacterLimits } from './limits.js'
+import type { LoadedCharacter } from './loaded-character.js'
+import { silent, type Logger } from './logger.js'
+import { Plans } from './plan.js'
+import { CharacterRegistry, listCharacters, type LoadedCast } from './registry.js'
+import { Sources } from './resolver.js'
+import { DEFAULT_ROOT, Roots, type Place } from './roots.js'
+import { Units } from './unit.js'
+import { Watchdog } from './watchdog.js'
+import { WatchdogThread, type Stall } from './watchdog-thread.js'
+
+export type { CharacterLimits } from './limits.js'
+export type { Logger } from './logger.js'
+
+/** What happens to casts, for metrics. */
+export type CharacterEvent =
+  /** A cast was loaded, at the start of a session or by a reload. */
+  | { type: 'loaded', session: string, directory: string, count: number, errors: number, durationMs: number, reload: boolean }
+  /** A file of a cast could not be loaded. */
+  | { type: 'load_error', session: string, code: FaultCode }
+  /** Prompt, tool, timer or dispose code failed. */
+  | { type: 'fault', session: string, code: FaultCode }
+  /** A session's cast is gone. */
+  | { type: 'purged', session: string, directory: string }
+  /** Character code held the event loop where it cannot be interrupted. */
+  | { type: 'stuck', character: string, file: string, ms: number }
+
+export interface CharacterLibraryOptions {
+  /** The default cast: the root `default`. */
+  directory: string
+  /** Further roots: name to path. */
+  roots?: Readonly<Record<string, string>>
+  limits?: Partial<CharacterLimits>
+  /** Where faults of character code are told; default nowhere. */
+  log?: Logger
+  /** Called for each event; must not throw. */
+  observe?: (event: CharacterEvent) => void
+}
+
+export interface CharacterLibrary {
+  /** The directory that a client means. Rejects with a RealtimeError of the directory codes, param `directory`. */
+  resolve (directory: unknown): Promise<Place>
+  /** Instantiates a cast in a fresh namespace; default: the default cast. One without any valid character is an empty registry. */
+  open (session: SessionFacts, directory?: string): Promise<CharacterRegistry>
+  /** Namespaces alive. */
+  readonly live: number
+  /** Purges what is left, stops the compiler and the watchdog thread. */
+  close (): Promise<void>
+}
+
+export function createCharacterLibrary (options: CharacterLibraryOptions): CharacterLibrary {
+  const roots = new Roots(options.directory, options.roots)
+  const limits = readLimits(options.limits)
+  const log = options.log ?? silent
+  const observe = options.observe ?? (() => {})
+
+  const share = new FairShare()
+  const workshop = { sources: new Sources(limits.cacheBytes), compiler: new Compiler(limits.cacheBytes), units: new Units(limits.cacheBytes), share, hostMs: limits.asyncLoadMs }
+  const plans = new Plans(workshop)
+  const thread = new WatchdogThread({ stallMs: limits.stallMs, onStall })
+  const watchdog = new Watchdog(thread)
+  const letCompilerGo = holdCompiler()
+  const registries = new Set<CharacterRegistry>()
+  const releasing = new Set<Promise<void>>()
+  let live = 0
+  let closed = false
+
+  function onStall (stall: Stall): void {
+    log.warn({ ms: stall.ms, frames: stall.frames.slice(0, 3) }, 'The event loop was held')
+  }
+
+  function onFault (fault: Fault, file: string, session: SessionFacts, character: LoadedCharacter | undefined): void {
+    observe({ type: 'fault', session: session.id, code: fault.code })
+    const { line, column } = fault.place
+    log.warn({ session: session.id, character: character?.name, file, line, column, code: fault.code }, fault.message)
+  }
+
+  async function load (directory: unknown, session: SessionFacts, reload: boolean): Promise<LoadedCast> {
+    const started = performance.now()
+    thread.start()
+    const place = roots.resolve(directory)
+    const plan = await plans.get(place.path, place.root)
+    live++
+    const cast = await Cast.load({ plan, place, session, share, limits, log, watchdog, onFault: (fault, file, character) => onFault(fault, file, session, character) })
+    const durationMs = Math.round((performance.now() - started) * 100) / 100
+    for (const { code } of cast.errors) observe({ type: 'load_error', session: session.id, code })
+    observe({ type: 'loaded', session: session.id, directory: place.name, count: cast.characters.length, errors: cast.errors.length, durationMs, reload })
+    return {
+      cast,
+      report: {
+        directory: place.name,
+        loaded_count: cast.characters.length,
+        error_count: cast.errors.length,
+        total_files: cast.totalFiles,
+        duration_ms: durationMs,
+        characters: listCharacters(cast.characters),
+        errors: cast.errors
+      }
+    }
+  }
+
+  function release (cast: Cast, session: SessionFacts): Promise<void> {
+    const released = cast.purge().finally(() => {
+      live--
+      releasing.delete(released)
+      observe({ type: 'purged', session: session.id, directory: cast.place.name })
+    })
+    releasing.add(released)
+    return released
+  }
+
+  return {
+    async resolve (directory) {
+      return roots.resolve(directory)
+    },
+
+    async open (session, directory = DEFAULT_ROOT) {
+      if (closed) throw new Error('The character library is closed.')
+      const loaded = await load(directory, session, false)
+      const registry = new CharacterRegistry({
+        session,
+        loaded,
+        load,
+        release: cast => release(cast, session),
+        onPurge: registry => registries.delete(registry)
+      })
+      registries.add(registry)
+      if (closed) await registry.purge()
+      return registry
+    },
+
+    get live () { return live },
+
+    async close () {
+      closed = true
+      await Promise.all([...registries].map(registry => registry.purge()))
+      await Promise.all(releasing)
+      await Promise.all([thread.stop(), letCompilerGo()])
+      plans.clear()
+      workshop.sources.clear()
+      workshop.compiler.clear()
+      workshop.units.clear()
+    }
+  }
+}

@@ -1,0 +1,86 @@
+/**
+ * A character as a session sees it. All of its code is called through here: bounded in time, guarded
+ * against loops and throws, and cut off from the session once its cast is replaced or gone.
+ */
+import type { Static } from '@sinclair/typebox'
+import type { CharacterData, CharacterSchema } from './schema.js'
+import type { Character, CharacterTool, CharacterExample, Voice } from './character.js'
+import type { Calls } from './calls.js'
+
+type Data = Static<typeof CharacterSchema>
+
+export interface OfferedTool {
+  readonly name: string
+  readonly description: string
+  /** JSON Schema of the arguments. */
+  readonly parameters: Readonly<Record<string, unknown>>
+}
+
+export class LoadedCharacter {
+  /** Name of its file in the cast's directory. */
+  readonly file: string
+  readonly name: string
+  readonly voice: Voice
+  readonly #character: Character
+  readonly #calls: Calls
+  #tools: readonly OfferedTool[] | undefined
+
+  constructor (file: string, character: Character, calls: Calls) {
+    this.file = file
+    this.name = character.name
+    this.voice = character.voice
+    this.#character = character
+    this.#calls = calls
+  }
+
+  get instructions (): Data['instructions'] { return this.#character.instructions }
+  get metadata (): Data['metadata'] { return this.#character.metadata }
+  get examples (): readonly CharacterExample[] | undefined { return this.#character.examples }
+  get greeting (): string | undefined { return this.#character.greeting }
+  get llm (): CharacterData['llm'] { return this.#character.llm }
+  get tts (): CharacterData['tts'] { return this.#character.tts }
+  get temperature (): number | undefined { return this.#character.temperature }
+
+  /** What the model may call; without the code. */
+  get tools (): readonly OfferedTool[] {
+    this.#tools ??= (this.#character.tools ?? []).map(({ name, description, parameters }) => ({ name, description, parameters }))
+    return this.#tools
+  }
+
+  /**
+   * The system prompt. Rejects with a RealtimeError whose message says where in the source, or with
+   * the signal's reason when that aborts.
+   */
+  async systemPrompt (signal: AbortSignal): Promise<string> {
+    const { instructions } = this.#character
+    return await this.#calls.run({
+      character: this,
+      what: 'systemPrompt',
+      kind: 'prompt',
+      signal,
+      instructions,
+      invoke: context => this.#character.systemPrompt(context),
+      check: result => typeof result === 'string' ? undefined : `systemPrompt must return a string, not ${result === null ? 'null' : typeof result}.`
+    }) as string
+  }
+
+  /** Calls a tool on the server. Rejects as {@link systemPrompt} does; `invalid_tools` if there is none of this name. */
+  async runTool (name: string, args: unknown, signal: AbortSignal): Promise<unknown> {
+    const { instructions, tools = [] } = this.#character
+    const tool = tools.find(tool => tool.name === name) as CharacterTool | undefined
+    return await this.#calls.run({
+      character: this,
+      what: `tool '${name}'`,
+      kind: 'tool',
+      signal,
+      instructions,
+      missing: tool === undefined,
+      invoke: context => tool!.run(args, context)
+    })
+  }
+
+  /** For the cast's purge: ends what the character itself has to end. */
+  dispose (): unknown {
+    return this.#character.dispose?.()
+  }
+}

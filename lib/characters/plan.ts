@@ -1,0 +1,316 @@
+/**
+ * The module graph of one cast, shared by all sessions: which files, in which order, linked to what.
+ * Nothing of it runs here. A plan holds as long as the directory and every file in it stay as they
+ * were, which costs one `stat` for each.
+ */
+import { readdirSync, statSync } from 'node:fs'
+import { extname, join } from 'node:path'
+import type { Compiler } from './compiler.js'
+import type { FairShare } from './fair-share.js'
+import { Fault, type FaultCode } from './fault.js'
+import { missingNames } from './missing-names.js'
+import { importHost } from './packages.js'
+import { ImportProblem, languages, readSpecifier, type Sources } from './resolver.js'
+import { isUnchanged, OutsideRoot, toStamp, type Source, type Stamp } from './source.js'
+import type { Unit, Units } from './unit.js'
+import * as provided from './character.js'
+
+/** What a specifier is linked to: another module of the namespace, or one that the process shares. */
+export type Link = { module: Module } | { host: object, specifier: string }
+
+/** One file of the graph. */
+export interface Module {
+  readonly source: Source
+  readonly unit: Unit | null
+  /** Text of a JSON module. */
+  readonly json: string | null
+  readonly links: Map<string, Link>
+  /** Its own fault. */
+  fault: Fault | undefined
+}
+
+/** A character file. */
+export interface Entry {
+  /** Name of the file in the directory. */
+  readonly name: string
+  readonly module: Module | null
+  /** Its fault, or that of a file it needs: it cannot be loaded. */
+  readonly fault: Fault | undefined
+  /** Everything it needs and itself, imported ones first; only if something of it has top-level await. */
+  readonly order: readonly Module[] | null
+}
+
+/** What plans are made with; one set a library. */
+export interface Workshop {
+  readonly sources: Sources
+  readonly compiler: Compiler
+  readonly units: Units
+  readonly share: FairShare
+  /** Milliseconds that importing a package may take. */
+  readonly hostMs: number
+}
+
+export class Plan {
+  /** Real path. */
+  readonly directory: string
+  readonly root: string
+  readonly entries: Entry[] = []
+  readonly #workshop: Workshop
+  readonly #modules = new Map<string, Module>()
+  /** Paths where a file would change what an import means. */
+  readonly #absent = new Set<string>()
+  #stamp: Stamp | undefined
+  /** Something failed that may work the next time, though no file changes. */
+  #fleeting = false
+
+  private constructor (directory: string, root: string, workshop: Workshop) {
+    this.directory = directory
+    this.root = root
+    this.#workshop = workshop
+  }
+
+  static async build (directory: string, root: string, workshop: Workshop): Promise<Plan> {
+    const plan = new Plan(directory, root, workshop)
+    plan.#stamp = toStamp(statSync(directory))
+    const names = listCharacterFiles(directory)
+    const found: { name: string, module: Module | null, fault?: Fault }[] = []
+    await plan.#grow(names.map(name => async () => {
+      const entry = await plan.#loadEntry(name)
+      if (entry !== undefined) found.push(entry)
+      return entry?.module ?? undefined
+    }))
+    found.sort((a, b) => a.name < b.name ? -1 : 1)
+    for (const { name, module, fault } of found) {
+      const order = module === null ? [] : postOrder(module)
+      plan.entries.push({
+        name,
+        module,
+        fault: fault ?? order.find(({ fault }) => fault !== undefined)?.fault,
+        order: order.some(({ unit }) => unit?.code.async) ? order : null
+      })
+    }
+    return plan
+  }
+
+  /** Whether building it again would change nothing. */
+  isCurrent (): boolean {
+    if (this.#fleeting || !isUnchanged(this.directory, this.#stamp!)) return false
+    for (const { source } of this.#modules.values()) {
+      if (!isUnchanged(source.file, source.stamp)) return false
+    }
+    for (const path of this.#absent) {
+      if (statSync(path, { throwIfNoEntry: false }) !== undefined) return false
+    }
+    return true
+  }
+
+  find (file: string): Module | undefined {
+    return this.#modules.get(file)
+  }
+
+  /** Number of modules; a namespace that holds them all has nothing left to evaluate. */
+  get size (): number { return this.#modules.size }
+
+  /** A module and all it needs, imported ones first. */
+  order (module: Module): Module[] {
+    return postOrder(module)
+  }
+
+  /** Real path of the first that exists. Throws an {@link ImportProblem}. */
+  locate (specifier: string, paths: readonly string[]): string {
+    return this.#workshop.sources.readFirst(specifier, paths, this.root, this.#absent).file
+  }
+
+  /** A module that is only imported when the code gets there. Throws a {@link Fault}, or an {@link ImportProblem}. */
+  async importLater (specifier: string, from: string): Promise<Link> {
+    const target = readSpecifier(specifier, from, this.root)
+    if (target.kind === 'provided') return { host: provided, specifier }
+    if (target.kind === 'host') return { host: await this.#importHost(specifier, from), specifier }
+    const source = this.#workshop.sources.readFirst(specifier, target.paths, this.root, this.#absent)
+    let module: Module | undefined
+    await this.#grow([async () => { module = await this.#loadModule(source); return module }])
+    const broken = postOrder(module!).find(({ fault }) => fault !== undefined)
+    if (broken?.fault !== undefined) throw broken.fault
+    return { module: module! }
+  }
+
+  /** Loads modules and, wave by wave, all that they import. */
+  async #grow (wave: (() => Promise<Module | undefined>)[]): Promise<void> {
+    const all: Module[] = []
+    while (wave.length > 0) {
+      const loaded = await Promise.all(wave.map(load => load()))
+      const fresh = [...new Set(loaded)].filter(module => module !== undefined && !all.includes(module)) as Module[]
+      all.push(...fresh)
+      wave = fresh.flatMap(module => this.#linkModule(module))
+    }
+    for (const module of all) await this.#checkNames(module)
+  }
+
+  async #loadEntry (name: string): Promise<{ name: string, module: Module | null, fault?: Fault } | undefined> {
+    const path = join(this.directory, name)
+    try {
+      const source = await this.#workshop.share.run(() => this.#workshop.sources.read(path, this.root))
+      return source && { name, module: await this.#loadModule(source) }
+    } catch (error) {
+      this.#fleeting = true
+      const message = error instanceof OutsideRoot ? 'The file lies outside of the root.' : `The file cannot be read: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}`
+      return { name, module: null, fault: new Fault('import_error', message, { file: path, line: null, column: null }) }
+    }
+  }
+
+  async #loadModule (source: Source): Promise<Module> {
+    const known = this.#modules.get(source.file)
+    if (known !== undefined) return known
+    const { compiler, units, share } = this.#workshop
+    const compiled = await compiler.compile(source.text, languages[extname(source.file)] ?? 'js', source.hash)
+    return await share.run(() => {
+      const meanwhile = this.#modules.get(source.file)
+      if (meanwhile !== undefined) return meanwhile
+      const module: { -readonly [K in keyof Module]: Module[K] } = { source, unit: null, json: null, links: new Map(), fault: undefined }
+      const { file } = source
+      if (compiled.kind === 'json') module.json = compiled.text
+      else if (compiled.kind === 'fault') module.fault = new Fault('syntax_error', compiled.message, { file, line: compiled.line, column: compiled.column })
+      else {
+        try {
+          module.unit = units.get(file, source.hash, compiled)
+        } catch (error) {
+          if (!(error instanceof Fault)) throw error
+          module.fault = error
+        }
+      }
+      this.#modules.set(file, module)
+      return module
+    })
+  }
+
+  /** Resolves the imports of a module; returns what is still to load. */
+  #linkModule (module: Module): (() => Promise<Module | undefined>)[] {
+    const { file } = module.source
+    const loads: (() => Promise<Module | undefined>)[] = []
+    if (module.links.size > 0) return loads
+    for (const { specifier, line, column } of module.unit?.code.imports ?? []) {
+      const fail = (message: string, code: FaultCode = 'import_error') => { module.fault ??= new Fault(code, message, { file, line, column }) }
+      try {
+        const target = readSpecifier(specifier, file, this.root)
+        if (target.kind === 'provided') module.links.set(specifier, { host: provided, specifier })
+        else if (target.kind === 'file') {
+          const source = this.#workshop.sources.readFirst(specifier, target.paths, this.root, this.#absent)
+          loads.push(async () => {
+            const imported = await this.#loadModule(source)
+            module.links.set(specifier, { module: imported })
+            return imported
+          })
+        } else {
+          loads.push(async () => {
+            try {
+              module.links.set(specifier, { host: await this.#importHost(specifier, file), specifier })
+            } catch (error) {
+              this.#fleeting = true
+              fail(`'${specifier}' cannot be imported: ${(error as Error).message}`)
+            }
+            return undefined
+          })
+        }
+      } catch (error) {
+        if (!(error instanceof ImportProblem)) throw error
+        fail(error.message)
+      }
+    }
+    return loads
+  }
+
+  async #importHost (specifier: string, from: string): Promise<object> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((resolve, reject) => {
+      timer = setTimeout(() => reject(new Error(`it was not ready after ${this.#workshop.hostMs} ms`)), this.#workshop.hostMs)
+    })
+    try {
+      return await Promise.race([importHost(specifier, from), late])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /** As in any ES module, importing a name that the other does not export is an error before anything runs. */
+  async #checkNames (module: Module): Promise<void> {
+    const { unit, source } = module
+    if (unit === null || module.fault !== undefined) return
+    const missing = await missingNames(unit.code, module.links, source)
+    if (missing === undefined) return
+    const { specifier, name, line, column } = missing
+    module.fault = new Fault('import_error', `'${specifier}' does not export '${name}'.`, { file: source.file, line, column })
+  }
+}
+
+/** A module and all it needs, imported ones first. */
+function postOrder (module: Module, seen = new Set<Module>(), order: Module[] = []): Module[] {
+  if (seen.has(module)) return order
+  seen.add(module)
+  for (const { specifier } of module.unit?.code.imports ?? []) {
+    const link = module.links.get(specifier)
+    if (link !== undefined && 'module' in link) postOrder(link.module, seen, order)
+  }
+  order.push(module)
+  return order
+}
+
+/** Names in the order of their code units, which no locale changes. */
+function listCharacterFiles (directory: string): string[] {
+  return readdirSync(directory, { withFileTypes: true })
+    .filter(entry => (entry.isFile() || entry.isSymbolicLink()) && isCharacterFile(entry.name))
+    .map(({ name }) => name)
+    .sort()
+}
+
+function isCharacterFile (name: string): boolean {
+  const language = languages[extname(name)]
+  return (language === 'ts' || language === 'js') && !name.startsWith('.') && !name.endsWith('.d.ts') && !name.endsWith('.d.mts')
+}
+
+/** All plans of a library; sessions that ask together share one build. */
+export class Plans {
+  readonly #workshop: Workshop
+  readonly #plans = new Map<string, Plan>()
+  readonly #building = new Map<string, Promise<Plan>>()
+  static readonly MAX = 200
+
+  constructor (workshop: Workshop) {
+    this.#workshop = workshop
+  }
+
+  /** @returns a plan that is true to the disk at some moment after the call */
+  async get (directory: string, root: string): Promise<Plan> {
+    const key = `${root}\n${directory}`
+    const known = this.#plans.get(key)
+    if (known?.isCurrent()) {
+      this.#keep(key, known)
+      return known
+    }
+    const begun = this.#building.get(key)
+    if (begun !== undefined) {
+      // That build may have read a file just before it changed
+      const plan = await begun
+      if (plan.isCurrent()) return plan
+    }
+    return await (this.#building.get(key) ?? this.#build(key, directory, root))
+  }
+
+  #build (key: string, directory: string, root: string): Promise<Plan> {
+    const building = Plan.build(directory, root, this.#workshop).then(plan => {
+      this.#keep(key, plan)
+      return plan
+    }).finally(() => this.#building.delete(key))
+    this.#building.set(key, building)
+    return building
+  }
+
+  #keep (key: string, plan: Plan): void {
+    this.#plans.delete(key)
+    this.#plans.set(key, plan)
+    if (this.#plans.size > Plans.MAX) this.#plans.delete(this.#plans.keys().next().value!)
+  }
+
+  clear (): void {
+    this.#plans.clear()
+  }
+}

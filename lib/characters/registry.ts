@@ -1,0 +1,139 @@
+/**
+ * A session's lookup of its characters. Reloading loads the new cast beside the old one, and swaps
+ * them only when it has at least one character; reloads of a session run one after another.
+ */
+import { RealtimeError } from '../errors.js'
+import type { Cast } from './cast.js'
+import type { SessionFacts } from './character.js'
+import type { FileError } from './fault.js'
+import type { LoadedCharacter } from './loaded-character.js'
+
+export interface ListedCharacter { name: string, good: boolean | null, comment: string | null }
+
+/** What a load came to: the fields of `session.characters.reloaded`. */
+export interface LoadReport {
+  directory: string
+  loaded_count: number
+  error_count: number
+  total_files: number
+  duration_ms: number
+  characters: ListedCharacter[]
+  errors: FileError[]
+}
+
+export interface ReloadHooks {
+  /** Awaited when the new cast is ready, before the swap: the moment to cancel what the old one is doing. */
+  beforeSwap?: () => Promise<void> | void
+}
+
+export interface LoadedCast { cast: Cast, report: LoadReport }
+
+export interface RegistryOptions {
+  session: SessionFacts
+  loaded: LoadedCast
+  load: (directory: unknown, session: SessionFacts, reload: boolean) => Promise<LoadedCast>
+  /** Lets a cast go; the library waits for it when it closes. */
+  release: (cast: Cast) => Promise<void>
+  onPurge: (registry: CharacterRegistry) => void
+}
+
+export class CharacterRegistry {
+  readonly session: SessionFacts
+  readonly #options: RegistryOptions
+  #cast: Cast | undefined
+  #report: LoadReport
+  #queue: Promise<unknown> = Promise.resolve()
+  #purged: Promise<void> | undefined
+
+  constructor (options: RegistryOptions) {
+    this.#options = options
+    this.session = options.session
+    this.#cast = options.loaded.cast
+    this.#report = options.loaded.report
+  }
+
+  /** Canonical name, such as `default` or `team/winter`. */
+  get directory (): string { return this.#report.directory }
+  get size (): number { return this.#characters.length }
+  /** Of the last load that was swapped in. */
+  get report (): LoadReport { return this.#report }
+
+  /** All that can be selected, in the order of their files. */
+  names (): string[] {
+    return this.#characters.map(({ name }) => name)
+  }
+
+  list (): ListedCharacter[] {
+    return listCharacters(this.#characters)
+  }
+
+  first (): LoadedCharacter | undefined {
+    return this.#characters[0]
+  }
+
+  /** By name, or else by the path of its voice. */
+  find (name: string): LoadedCharacter | undefined {
+    return this.#characters.find(character => character.name === name) ??
+      this.#characters.find(character => character.voice.path === name)
+  }
+
+  /** Replaces the cast. Rejects with a RealtimeError, the old cast in place, if that cannot be done. */
+  reload (directory: unknown, hooks: ReloadHooks = {}): Promise<LoadReport> {
+    const result = this.#queue.then(() => this.#reload(directory, hooks))
+    this.#queue = result.catch(() => {})
+    return result
+  }
+
+  /** Lets go of everything; a load that is running is thrown away when it ends. Resolves when all is gone. */
+  purge (): Promise<void> {
+    this.#purged ??= this.#purge()
+    return this.#purged
+  }
+
+  get #characters (): readonly LoadedCharacter[] { return this.#cast?.characters ?? [] }
+
+  async #reload (directory: unknown, { beforeSwap }: ReloadHooks): Promise<LoadReport> {
+    const { load, release } = this.#options
+    if (this.#purged !== undefined) throw isOver()
+    const { cast, report } = await load(directory, this.session, true)
+    try {
+      if (this.#over) throw isOver()
+      if (cast.characters.length === 0) {
+        throw new RealtimeError('no_valid_characters', {
+          param: 'directory',
+          message: `'${report.directory}' has no valid character: the session keeps what it had.`,
+          details: report.errors
+        })
+      }
+      await beforeSwap?.()
+      if (this.#over) throw isOver()
+    } catch (error) {
+      release(cast).catch(() => {})
+      throw error
+    }
+    const old = this.#cast
+    this.#cast = cast
+    this.#report = report
+    if (old !== undefined) release(old).catch(() => {})
+    return report
+  }
+
+  get #over (): boolean { return this.#purged !== undefined }
+
+  async #purge (): Promise<void> {
+    const { release, onPurge } = this.#options
+    const cast = this.#cast
+    this.#cast = undefined
+    if (cast !== undefined) await release(cast)
+    await this.#queue
+    onPurge(this)
+  }
+}
+
+export function listCharacters (characters: readonly LoadedCharacter[]): ListedCharacter[] {
+  return characters.map(({ name, metadata }) => ({ name, good: metadata?.good ?? null, comment: metadata?.comment ?? null }))
+}
+
+function isOver (): RealtimeError {
+  return new RealtimeError('session_expired', { message: 'The session is over: its characters are gone.' })
+}

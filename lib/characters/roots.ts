@@ -1,0 +1,116 @@
+/**
+ * The directories that casts may come from: named roots, chosen by whoever runs the server. A client
+ * names a directory by its root (`team`, `team/winter`) or by an absolute path inside one. It cannot
+ * learn anything about what lies outside: that answer is the same whether it exists or not.
+ */
+import { accessSync, constants, lstatSync, realpathSync, statSync } from 'node:fs'
+import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
+import { RealtimeError, type ErrorCode } from '../errors.js'
+import { isInside } from './source.js'
+
+/** The root of the default cast. */
+export const DEFAULT_ROOT = 'default'
+
+export interface Place {
+  /** What it is called in answers: `default`, `team/winter`. */
+  readonly name: string
+  /** Real path. */
+  readonly path: string
+  /** Real path of its root, beyond which nothing is imported. */
+  readonly root: string
+}
+
+export class Roots {
+  /** Absolute path by name. */
+  readonly #roots = new Map<string, string>()
+
+  constructor (directory: string, roots: Readonly<Record<string, string>> = {}) {
+    this.#roots.set(DEFAULT_ROOT, resolve(directory))
+    for (const [name, path] of Object.entries(roots)) {
+      if (name === DEFAULT_ROOT) throw new TypeError(`The root '${DEFAULT_ROOT}' is the directory of the default cast: call the other one differently.`)
+      if (!/^[\w-][\w.-]*$/.test(name)) throw new TypeError(`'${name}' cannot be the name of a root: use letters, digits, '.', '_' and '-'.`)
+      this.#roots.set(name, resolve(path))
+    }
+  }
+
+  /** The directory that a client means. Throws a {@link RealtimeError} of the four directory codes. */
+  resolve (directory: unknown): Place {
+    if (typeof directory !== 'string' || directory.trim() === '' || directory.includes('\0')) {
+      throw refuse('invalid_directory_format', 'The directory must be the name of a root, a path below one, or an absolute path inside one.')
+    }
+    return isAbsolute(directory) ? this.#resolvePath(directory) : this.#resolveName(directory)
+  }
+
+  #resolveName (directory: string): Place {
+    const [name, ...below] = directory.split('/')
+    if (below.at(-1) === '') below.pop()
+    const root = this.#roots.get(name!)
+    if (root === undefined || below.some(part => part === '' || part === '.' || part === '..')) throw notAllowed()
+    return this.#check(name!, root, join(root, ...below))
+  }
+
+  #resolvePath (directory: string): Place {
+    const path = resolve(directory)
+    let best: { name: string, root: string, base: string } | undefined
+    for (const [name, root] of this.#roots) {
+      for (const base of new Set([root, real(root) ?? root])) {
+        if (isInside(base, path) && (best === undefined || base.length > best.base.length)) best = { name, root, base }
+      }
+    }
+    if (best === undefined) throw notAllowed()
+    return this.#check(best.name, best.root, join(best.root, relative(best.base, path)))
+  }
+
+  #check (name: string, root: string, path: string): Place {
+    const realRoot = real(root)
+    if (realRoot === undefined) throw refuse('directory_not_found', 'The directory does not exist.')
+    const realPath = real(path)
+    if (realPath === undefined) throw refuseMissing(path, realRoot)
+    if (!isInside(realRoot, realPath)) throw notAllowed()
+    const below = relative(realRoot, realPath)
+    try {
+      if (!statSync(realPath).isDirectory()) throw refuse('directory_not_readable', 'That is not a directory.')
+      accessSync(realPath, constants.R_OK | constants.X_OK)
+    } catch (error) {
+      if (error instanceof RealtimeError) throw error
+      throw refuse('directory_not_readable', 'The directory cannot be read.')
+    }
+    return { name: below === '' ? name : `${name}/${below.split(sep).join('/')}`, path: realPath, root: realRoot }
+  }
+}
+
+/**
+ * Nothing is there. If the way to it leaves the root before it ends, even that must not be told:
+ * the nearest thing that does exist decides.
+ */
+function refuseMissing (path: string, root: string): RealtimeError {
+  for (let above = path; ; above = dirname(above)) {
+    const exists = real(above)
+    if (exists !== undefined) {
+      if (!isInside(root, exists)) return notAllowed()
+      return statSync(exists).isDirectory() || above === path
+        ? refuse('directory_not_found', 'The directory does not exist.')
+        : refuse('directory_not_readable', 'A part of the path is not a directory.')
+    }
+    // A link that leads nowhere: where to is nobody's business
+    if (lstatSync(above, { throwIfNoEntry: false })?.isSymbolicLink()) return notAllowed()
+    if (above === dirname(above)) return notAllowed()
+  }
+}
+
+function real (path: string): string | undefined {
+  try {
+    return realpathSync.native(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EACCES') throw refuse('directory_not_readable', 'The directory cannot be read.')
+    return undefined
+  }
+}
+
+function notAllowed (): RealtimeError {
+  return refuse('directory_not_allowed', 'The directory is outside of every root.')
+}
+
+function refuse (code: ErrorCode, message: string): RealtimeError {
+  return new RealtimeError(code, { message, param: 'directory' })
+}

@@ -1,0 +1,57 @@
+/**
+ * CommonJS has no top-level await. Such a module goes the long way: TypeScript to an ES module, whose
+ * body moves into an async function, then the imports around it to CommonJS:
+ *
+ *     import { a } from './a.js'               import { a } from './a.js'
+ *     const b = await a()              ->      __run(async (__names) => { __names({ b: () => b });
+ *     export { b }                             const b = await a()
+ *                                              })
+ *
+ * Lines stay where they are but for one more at the top, so that the two source maps compose.
+ */
+import { parse } from 'es-module-lexer'
+import { options, transform } from './esbuild.js'
+
+export interface Awaited { code: string, map: string, exports: string[] }
+
+export async function transformWithAwait (text: string, loader: 'ts' | 'js'): Promise<Awaited> {
+  const module = await transform(text, { ...options, loader, format: 'esm' })
+  const { imports, exports, getters, body } = takeApart(module.code)
+  const map = JSON.parse(module.map) as { mappings: string }
+  map.mappings = `;${map.mappings}`
+  const source = `${imports} __run(async (__names) => { __names({ ${getters} });\n${body}})\n` +
+    `//# sourceMappingURL=data:application/json;base64,${Buffer.from(JSON.stringify(map)).toString('base64')}`
+  const { code, map: composed } = await transform(source, { ...options, loader: 'js' })
+  return { code, map: composed, exports }
+}
+
+/** Import statements and the export clause that esbuild wrote, and what is left of the module without them. */
+function takeApart (code: string): { imports: string, exports: string[], getters: string, body: string } {
+  const imports: string[] = []
+  let body = code
+  for (const item of parse(code)[0]) {
+    if (item.type !== 'static' && item.type !== 'reexport-star') continue
+    const statement = code.slice(item.importStart, item.importEnd)
+    imports.push(statement.replaceAll('\n', ' ') + ';')
+    body = blank(body, item.importStart, item.importEnd)
+  }
+
+  const exports: string[] = []
+  const getters: string[] = []
+  const clause = body.lastIndexOf('\nexport {\n') + 1
+  if (clause > 0) {
+    const end = body.indexOf('\n};', clause) + 3
+    for (const line of body.slice(clause, end).split('\n').slice(1, -1)) {
+      const [local = '', name = local] = line.trim().replace(/,$/, '').split(' as ')
+      getters.push(`${name}: () => ${local}`)
+      exports.push(name)
+    }
+    body = blank(body, clause, end)
+  }
+  return { imports: imports.join(' '), exports, getters: getters.join(', '), body }
+}
+
+/** Overwrites with spaces, keeping the lines. */
+function blank (text: string, start: number, end: number): string {
+  return text.slice(0, start) + text.slice(start, end).replace(/[^\n]/g, ' ') + text.slice(end)
+}

@@ -1,0 +1,175 @@
+/**
+ * A thread that looks at the main thread while that does not answer. What holds the loop after an
+ * `await` cannot be interrupted, but it can be seen: the thread attaches a debugger session to the
+ * main thread, pauses it for about a millisecond, and reads the call stack. So an endless loop is
+ * reported with its line, and whoever stalls the server is named while it does.
+ */
+import { receiveMessageOnPort, MessageChannel, Worker, type MessagePort } from 'node:worker_threads'
+
+export interface Sighting {
+  frames: readonly { file: string, line: number, column: number }[]
+}
+
+export interface Stall extends Sighting { ms: number }
+
+/** Milliseconds between two looks at the clock. */
+const TICK = 20
+
+// Cells of the shared memory
+const BEAT = 0
+const GUARD = 1
+const LIMIT = 2
+const CELLS = 4
+
+/**
+ * The thread's own code: it gets to the thread as text, so that the thread needs no file, no loader,
+ * and starts in a few milliseconds from source as well as from the build. It may use nothing from outside.
+ */
+function watch (require: NodeJS.Require, cells: Int32Array, port: MessagePort, tick: number, stallMs: number): void {
+  const { Session } = require('node:inspector') as typeof import('node:inspector')
+  const inspector = require('node:inspector') as typeof import('node:inspector')
+  let beat = -1
+  let beatAt = 0
+  let beatSeen = false
+  let guard = 0
+  let guardAt = 0
+  let guardSeen = false
+  let looking = false
+
+  function look (report: object): void {
+    if (looking || inspector.url() !== undefined) return
+    looking = true
+    const session = new Session()
+    const files = new Map<string, string>()
+    try {
+      session.connectToMainThread()
+    } catch {
+      looking = false
+      return
+    }
+    session.on('Debugger.scriptParsed', ({ params }) => { files.set(params.scriptId, params.url) })
+    session.on('Debugger.paused', ({ params }) => {
+      const frames = params.callFrames.map(({ location }) => ({
+        file: files.get(location.scriptId) ?? '', line: location.lineNumber, column: location.columnNumber ?? 0
+      }))
+      port.postMessage({ ...report, frames })
+      session.post('Debugger.resume')
+      session.post('Debugger.disable', () => {
+        session.disconnect()
+        looking = false
+      })
+    })
+    session.post('Debugger.enable')
+    session.post('Debugger.pause')
+  }
+
+  setInterval(() => {
+    const now = performance.now()
+    const currentGuard = Atomics.load(cells, 1)
+    if (currentGuard !== guard) {
+      guard = currentGuard
+      guardAt = now
+      guardSeen = false
+    } else if (guard % 2 === 1 && !guardSeen && now - guardAt > Atomics.load(cells, 2) * 0.4) {
+      guardSeen = true
+      look({ type: 'guard', guard })
+    }
+    const currentBeat = Atomics.load(cells, 0)
+    if (currentBeat !== beat) {
+      beat = currentBeat
+      beatAt = now
+      beatSeen = false
+    } else if (!beatSeen && guard % 2 === 0 && now - beatAt > stallMs) {
+      beatSeen = true
+      look({ type: 'stall' })
+    }
+  }, tick)
+}
+
+export interface WatchdogThreadOptions {
+  /** Milliseconds without a sign of life after which the main thread's stack is read. */
+  stallMs: number
+  /** Called when the main thread is back, with what held it and for how long. */
+  onStall: (stall: Stall) => void
+}
+
+export class WatchdogThread {
+  readonly #cells = new Int32Array(new SharedArrayBuffer(CELLS * 4))
+  readonly #options: WatchdogThreadOptions
+  #worker: Worker | undefined
+  #port: MessagePort | undefined
+  #beats: NodeJS.Timeout | undefined
+  #beatAt = 0
+  #stall: { frames: Sighting['frames'] } | undefined
+
+  constructor (options: WatchdogThreadOptions) {
+    this.#options = options
+  }
+
+  /** Watches from now on; the thread keeps no process alive. */
+  start (): void {
+    if (this.#worker !== undefined) return
+    const { port1, port2 } = new MessageChannel()
+    const code = `const { workerData } = require('node:worker_threads'); const __name = value => value; (${watch.toString()})(require, workerData.cells, workerData.port, ${TICK}, ${this.#options.stallMs})`
+    this.#worker = new Worker(code, {
+      eval: true,
+      execArgv: [],
+      env: {},
+      stdin: false,
+      name: 'character watchdog',
+      workerData: { cells: this.#cells, port: port2 },
+      transferList: [port2],
+      resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 2, stackSizeMb: 1 }
+    })
+    this.#worker.unref()
+    this.#worker.on('error', () => { this.#worker = undefined })
+    this.#port = port1
+    this.#beatAt = performance.now()
+    this.#beats = setInterval(() => this.#beat(), TICK).unref()
+  }
+
+  async stop (): Promise<void> {
+    clearInterval(this.#beats)
+    this.#port?.close()
+    const worker = this.#worker
+    this.#worker = this.#port = undefined
+    await worker?.terminate()
+  }
+
+  /** Says that a guarded call begins; the returned function, that it ended. */
+  guard (ms: number): () => void {
+    const cells = this.#cells
+    Atomics.store(cells, LIMIT, ms)
+    Atomics.add(cells, GUARD, 1)
+    return () => {
+      Atomics.add(cells, GUARD, 1)
+      Atomics.add(cells, BEAT, 1)
+    }
+  }
+
+  /** Where the guarded call that was just interrupted had been seen. */
+  sighting (): Sighting['frames'] {
+    const guard = Atomics.load(this.#cells, GUARD)
+    let frames: Sighting['frames'] = []
+    for (const message of this.#messages()) {
+      if (message.type === 'guard' && message.guard === guard) frames = message.frames
+    }
+    return frames
+  }
+
+  #beat (): void {
+    const now = performance.now()
+    const ms = Math.round(now - this.#beatAt)
+    this.#beatAt = now
+    Atomics.add(this.#cells, BEAT, 1)
+    for (const message of this.#messages()) if (message.type === 'stall') this.#stall = message
+    const stall = this.#stall
+    this.#stall = undefined
+    if (stall !== undefined) this.#options.onStall({ frames: stall.frames, ms })
+  }
+
+  * #messages (): Generator<{ type: string, guard?: number, frames: Sighting['frames'] }> {
+    if (this.#port === undefined) return
+    for (let next = receiveMessageOnPort(this.#port); next !== undefined; next = receiveMessageOnPort(this.#port)) yield next.message
+  }
+}
