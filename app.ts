@@ -21,8 +21,8 @@ async function dramatis (fastify: FastifyInstance, options: DramatisOptions): Pr
   fastify.decorate('dramatisOptions', readOptions(options))
 
   await fastify.register(errors)
-  await fastify.register(metrics)
   await fastify.register(sessions)
+  await fastify.register(metrics)
   await fastify.register(websocket)
   await fastify.register(access)
   await fastify.register(engines)

@@ -1,14 +1,31 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { SessionObserver } from './realtime/observer.js'
 
-/** The product's own metrics; names are part of its interface (docs/metrics.md). No label has unbounded values unless `sessionLabel` is on. */
-export function createMetrics (register: Registry, sessionLabel: boolean) {
+export interface MetricsOptions {
+  /** Label the character metrics with the session, until it ends. */
+  sessionLabel: boolean
+  /** The sessions alive, asked at each scrape. */
+  sessions: Iterable<{ id: string, registry: { size: number } }>
+}
+
+/** The product's own metrics; their names are part of its interface. No label has unbounded values unless `sessionLabel` is on. */
+export function createMetrics (register: Registry, { sessionLabel, sessions }: MetricsOptions) {
   const registers = [register]
+  const labels = (id: string): Record<string, string> => sessionLabel ? { session_id: id } : {}
   const perSession = sessionLabel ? ['session_id'] as const : [] as const
   const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10]
 
   const loads = new Counter({ name: 'character_load_per_session_total', help: 'Characters loaded into sessions', labelNames: perSession, registers })
-  const characters = new Gauge({ name: 'session_character_count', help: 'Characters that live sessions hold', labelNames: perSession, registers })
+  register.registerMetric(new Gauge({
+    name: 'session_character_count',
+    help: 'Characters that live sessions hold',
+    labelNames: perSession,
+    registers: [],
+    collect () {
+      this.reset()
+      for (const { id, registry } of sessions) this.inc(labels(id), registry.size)
+    }
+  }))
   const reloads = new Histogram({
     name: 'character_reload_duration_seconds', help: 'Time of a character reload', buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5], registers
   })
@@ -25,8 +42,6 @@ export function createMetrics (register: Registry, sessionLabel: boolean) {
   const received = bytes.labels('in')
   const sent = bytes.labels('out')
 
-  const labels = (id: string): Record<string, string> => sessionLabel ? { session_id: id } : {}
-
   return {
     rejected: (reason: string) => rejected.inc({ reason }),
     opened: () => {
@@ -38,13 +53,9 @@ export function createMetrics (register: Registry, sessionLabel: boolean) {
       duration.observe(seconds)
     },
     charactersLoaded: (id: string, count: number) => loads.inc(labels(id), count),
-    charactersHeld: (id: string, before: number, now: number) => characters.inc(labels(id), now - before),
-    charactersGone: (id: string, before: number) => {
-      if (!sessionLabel) return characters.dec(before)
-      characters.remove(id)
-      loads.remove(id)
-    },
     reloaded: (seconds: number) => reloads.observe(seconds),
+    /** A session and its cast are gone. */
+    forget: (id: string) => { if (sessionLabel) loads.remove(id) },
     loadError: (code: string) => loadErrors.inc({ code }),
     /** What every session reports to. */
     observer: {

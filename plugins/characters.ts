@@ -17,7 +17,7 @@ export default fp(async function characters (fastify) {
     observe: event => {
       switch (event.type) {
         case 'loaded':
-          metrics.charactersLoaded(event.sessionId, event.count)
+          metrics.charactersLoaded(event.session, event.count)
           if (event.reload) metrics.reloaded(event.durationMs / 1000)
           break
         case 'load_error':
@@ -37,7 +37,11 @@ export async function openCast (request: FastifyRequest): Promise<void> {
   const session = { id: createId('sess'), startedAt: new Date(), language: null }
   const registry = await request.server.dramatisLibrary.open(session, directory)
   const { socket } = request.raw
-  if (socket.destroyed) await registry.purge()
-  else socket.once('close', () => { registry.purge().catch(error => request.log.error(error, 'purge failed')) })
+  const purge = () => {
+    request.server.dramatisMetrics.forget(session.id)
+    registry.purge().catch(error => request.log.error(error, 'purge failed'))
+  }
+  if (socket.destroyed) purge()
+  else socket.once('close', purge)
   request.characters = registry
 }

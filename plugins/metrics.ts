@@ -6,7 +6,10 @@ import { createMetrics } from '../lib/metrics.js'
 /** `GET /metrics`, and `fastify.dramatisMetrics` to report to. Each server has a registry of its own. */
 export default fp(async function metrics (fastify) {
   const register = new Registry()
-  fastify.decorate('dramatisMetrics', createMetrics(register, fastify.dramatisOptions.metrics.sessionLabel))
+  fastify.decorate('dramatisMetrics', createMetrics(register, {
+    sessionLabel: fastify.dramatisOptions.metrics.sessionLabel,
+    sessions: fastify.dramatisSessions
+  }))
 
   await fastify.register(fastifyMetrics.default, {
     name: 'dramatisHttpMetrics',
@@ -18,4 +21,4 @@ export default fp(async function metrics (fastify) {
       overrides: { histogram: { registers: [register] }, summary: { registers: [register] } }
     }
   })
-}, { name: 'dramatis-metrics', fastify: '5.x' })
+}, { name: 'dramatis-metrics', fastify: '5.x', dependencies: ['dramatis-sessions'] })

@@ -8,7 +8,7 @@ export default async function voices (fastify: FastifyInstance): Promise<void> {
       return registry.names().flatMap(name => {
         const { voice, metadata } = registry.find(name)!
         if (metadata?.good === false) return []
-        return [{ name, voice, metadata: metadata ?? {}, description: voice.description ?? null }]
+        return [{ name, voice, metadata: metadata ?? {}, description: voice.source === 'file' ? voice.description ?? null : null }]
       })
     } finally {
       await registry.purge()

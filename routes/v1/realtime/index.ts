@@ -66,7 +66,6 @@ export default async function realtime (fastify: FastifyInstance): Promise<void>
       const seconds = (Date.now() - registry.session.startedAt.getTime()) / 1000
       metrics.closed(seconds)
       log.info({ code, seconds }, 'session closed')
-      registry.purge().catch(error => log.error(error, 'purge failed'))
     })
 
     sessions.add(session)
