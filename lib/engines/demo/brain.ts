@@ -15,6 +15,9 @@ const SURE = 0.72
 /** Below this it has too little to do with what was said. */
 const LIKELY = 0.5
 
+/** A first line that only asks for the character's own. */
+const OPENING = /\b(?:say (?:hello|hi)|greet (?:me|us|the user)|welcome (?:me|us|the user))\b/i
+
 /** The whole of the demo brain: the same request always gets the same answer. */
 export function think (request: LlmRequest): Thought {
   const messages = request.messages.filter(({ role }) => role !== 'system')
@@ -37,6 +40,7 @@ function chooseLine (last: LlmMessage, script: Script, talk: Talk): string {
     const picture = typeof last.content !== 'string' && last.content.some(({ type }) => type === 'image')
     return choose(picture ? phrases.picture : phrases.silence, talk) ?? fallback(talk)
   }
+  if (spoken.length === 0 && OPENING.test(said)) return greetingOf(talk)
   // A line that reports a tool's result cannot be spoken without one.
   const matches = script.find(said).filter(({ example }) => !example.character.includes('{result}'))
   const [best] = matches
@@ -132,7 +136,8 @@ function readable (content: string): string {
   try {
     value = JSON.parse(content)
   } catch {
-    return content.trim()
+    // A tool's error is worded for the one who is to tell it.
+    return content.replace(/^Error: /, '').trim()
   }
   if (Array.isArray(value)) return value.map(item => readable(JSON.stringify(item))).join(', ')
   if (typeof value !== 'object' || value === null) return String(value)
