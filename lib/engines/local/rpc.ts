@@ -143,8 +143,8 @@ function guard (reply: Pick<Reply<unknown>, 'fail'>, work: () => void): void {
 /** One line about a fault, for the person who runs the server. */
 function describe (error: unknown): string {
   const message = error instanceof Error ? error.message : String(error)
-  const missing = error instanceof Error && 'code' in error && /^(ERR_)?MODULE_NOT_FOUND$/.test(String(error.code)) && /package '([^']+)'|module '([^'./][^']*)'/i.exec(message)
-  if (missing) return missingPackage(missing[1] ?? missing[2]!)
+  const missing = /cannot find (?:package|module) '([^'./][^']*)'/i.exec(message)
+  if (missing) return missingPackage(missing[1]!)
   return message.split('\n', 1)[0]!
 }
 

@@ -1,0 +1,25 @@
+import { serve, type Reply } from '../../lib/engines/local/rpc.js'
+
+const watchers = new Set<Reply<string>>()
+
+/** A worker for tests: gives back what it gets behind the stream's name, and breaks on request. */
+await serve(async ({ fault, missing }: { fault?: string, missing?: string }) => {
+  if (fault) throw new Error(fault)
+  if (missing) await import(missing)
+  return {
+    info: 'loaded',
+    open (name: string, reply: Reply<string>) {
+      if (name === 'aborts') watchers.add(reply)
+      return {
+        data (value: string) {
+          if (value === 'throw') throw new Error('thrown on request')
+          if (value === 'exit') process.exit(3)
+          if (value === 'uncaught') setImmediate(() => { throw new Error('uncaught on request') })
+          reply.send(name + value)
+        },
+        end: () => reply.end(),
+        abort: () => { for (const watcher of watchers) watcher.send(`aborted ${name}`) }
+      }
+    }
+  }
+})
