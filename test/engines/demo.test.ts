@@ -58,6 +58,8 @@ t.test('lines', async t => {
   t.test('an empty conversation begins with the greeting', async t => {
     t.equal(textOf(await run({ messages: [{ role: 'system', content: 'You are Lou.' }] })), 'Evening. Mind the step.')
     t.match(textOf(await run({ character: { name: 'Nell', examples: [] } })), /^Hello, I am Nell\./)
+    t.equal(await ask('The conversation begins now. Say hello, in one or two sentences.'), 'Evening. Mind the step.')
+    t.equal(await ask('Hello!'), 'Evening. Mind the step.')
   })
 
   t.test('every example\'s line gets that example\'s answer', async t => {
@@ -132,6 +134,7 @@ t.test('tools', async t => {
     t.same(await call('Please write in the log that the wind has turned.'), { name: 'write_log', arguments: { entry: 'the wind has turned' } })
     t.same(await call('How many ropes are left?'), { name: 'count', arguments: { what: 'ropes' } })
     t.same(await call('Could you give me two ropes, please?'), { name: 'give', arguments: { what: 'ropes', number: 2 } })
+    t.same(await call('Give me a dozen matches'), { name: 'give', arguments: { what: 'matches', number: 12 } })
   })
 
   t.test('what the tool must have and nobody said is not made up', async t => {
@@ -146,6 +149,15 @@ t.test('tools', async t => {
     ]
     t.equal(textOf(await run({ messages, tools })), 'It is written: the wind has turned. That makes four entries.')
     t.equal(textOf(await run({ messages, tools, toolChoice: 'required' })), 'It is written: the wind has turned. That makes four entries.', 'and no second call')
+  })
+
+  t.test('a tool\'s error is told without the line that expected a success', async t => {
+    const messages: LlmMessage[] = [
+      { role: 'user', content: 'Give me three candles' },
+      { role: 'assistant', content: '', toolCalls: [{ id: 'call_a', name: 'give', arguments: '{"what":"candles","number":3}' }] },
+      { role: 'tool', callId: 'call_a', content: 'Error: The box is empty.' }
+    ]
+    t.equal(textOf(await run({ messages, tools })), 'The box is empty.')
   })
 
   t.test('a result without an example is said as it is, an object by its values', async t => {

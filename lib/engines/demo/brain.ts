@@ -2,8 +2,8 @@ import type { LlmCharacter, LlmContent, LlmMessage, LlmRequest, LlmTool } from '
 import { neutral } from './neutral.js'
 import { scriptOf, type Match, type Script } from './script.js'
 import { choose, fallback, nameIn, phrasesFor, repeat, replyFrom, type Talk } from './small-talk.js'
-import { argumentsOf, fillArguments, guessArguments } from './slots.js'
-import { stemOf, wordsOf } from './words.js'
+import { argumentsOf, fillArguments, guessArguments, withoutChoices } from './slots.js'
+import { isQuestion, stemOf, wordsOf } from './words.js'
 
 /** What comes out of a turn: a line to speak, or a tool to call. */
 export type Thought =
@@ -15,8 +15,8 @@ const SURE = 0.72
 /** Below this it has too little to do with what was said. */
 const LIKELY = 0.5
 
-/** A first line that only asks for the character's own. */
-const OPENING = /\b(?:say (?:hello|hi)|greet (?:me|us|the user)|welcome (?:me|us|the user))\b/i
+/** A first line that gets the character's own. */
+const OPENING = /^\W*(?:hello|hi|hey|good (?:morning|afternoon|evening|day)|bonjour|bonsoir|salut)(?:\W+(?:there|all|you|everyone))?\W*$|\b(?:say (?:hello|hi)|greet (?:me|us|the user)|welcome (?:me|us|the user))\b/i
 
 /** The whole of the demo brain: the same request always gets the same answer. */
 export function think (request: LlmRequest): Thought {
@@ -40,11 +40,11 @@ function chooseLine (last: LlmMessage, script: Script, talk: Talk): string {
     const picture = typeof last.content !== 'string' && last.content.some(({ type }) => type === 'image')
     return choose(picture ? phrases.picture : phrases.silence, talk) ?? fallback(talk)
   }
-  if (spoken.length === 0 && OPENING.test(said)) return greetingOf(talk)
   // A line that reports a tool's result cannot be spoken without one.
   const matches = script.find(said).filter(({ example }) => !example.character.includes('{result}'))
   const [best] = matches
   if (best !== undefined && best.score >= SURE) return best.example.character === spoken[0] ? repeat(talk) : best.example.character
+  if (spoken.length === 0 && OPENING.test(said)) return greetingOf(talk)
   const personal = replyFrom(phrases.personal, talk)
   if (personal !== undefined) return personal
   const likely = matches.find(({ score, example }) => score >= LIKELY && example.character !== spoken[0])
@@ -57,7 +57,7 @@ function chooseCall (request: LlmRequest, script: Script, talk: Talk): Thought |
   const { said, phrases } = talk
   if (toolChoice === 'none' || tools.length === 0) return undefined
   const offered = new Map(tools.map(tool => [tool.name, tool]))
-  const matches = said === '' ? [] : script.find(said)
+  const matches = said === '' ? [] : findCalls(script, said, tools)
 
   if (toolChoice === 'auto') {
     for (const match of matches) {
@@ -72,7 +72,7 @@ function chooseCall (request: LlmRequest, script: Script, talk: Talk): Thought |
     if (named !== undefined) return { call: { name: named.name, arguments: guessArguments(named, said) }, example: undefined }
     // Whatever else was said is an answer, unless it is courtesy or a question.
     if (script.catchAll === undefined || replyFrom([...phrases.personal, ...phrases.courtesy], talk) !== undefined) return undefined
-    return /^\W*(?:what|who|why|how|when|where|can|could|do|does|would)\b/i.test(said) ? undefined : callOf(script.catchAll, said, offered)
+    return isQuestion(said) && !/^\W*(?:is|are)\b/i.test(said) && !/^\W*\w+(?:\W+\w+){0,2}\W*$/.test(said) ? undefined : callOf(script.catchAll, said, offered)
   }
 
   const wanted = toolChoice === 'required' ? undefined : offered.get(toolChoice.name)
@@ -83,6 +83,15 @@ function chooseCall (request: LlmRequest, script: Script, talk: Talk): Thought |
   }
   const tool = wanted ?? toolNamedIn(said, tools) ?? tools[0]!
   return { call: { name: tool.name, arguments: guessArguments(tool, said) }, example: undefined }
+}
+
+/** As the script finds them; examples with arguments also by what was said around the arguments. */
+function findCalls (script: Script, said: string, tools: readonly LlmTool[]): Match[] {
+  const matches = script.find(said)
+  const around = withoutChoices(said, tools)
+  if (around === '' || around === wordsOf(said).join(' ')) return matches
+  const better = script.find(around).filter(({ slots }) => slots !== undefined && slots.literal !== '')
+  return [...matches, ...better].sort((a, b) => b.score - a.score)
 }
 
 /** The call of an example, if its tool is offered and all that it needs was said. */
@@ -115,7 +124,8 @@ function speakResult (request: LlmRequest, messages: readonly LlmMessage[], resu
   const character = request.character ?? neutral
   const result = results.map(readable).join(' ')
   const calls = messages.slice(asked + 1).flatMap(message => message.role === 'assistant' ? message.toolCalls ?? [] : [])
-  const thought = asked === -1 ? undefined : chooseCall({ ...request, toolChoice: 'auto' }, scriptOf(character.examples), listen(character, before))
+  // An error does not fit into a line that expects a success.
+  const thought = asked === -1 || results.some(content => content.startsWith('Error: ')) ? undefined : chooseCall({ ...request, toolChoice: 'auto' }, scriptOf(character.examples), listen(character, before))
   if (thought === undefined || !('call' in thought) || thought.example === undefined || calls.at(-1)?.name !== thought.call.name) return result
   let line = thought.example.example.character
   for (const [name, value] of Object.entries(argumentsOf(thought.example.example))) {

@@ -16,6 +16,8 @@ export interface Phrases {
   /** Tried in order, when nothing else fits. */
   smallTalk: readonly Reply[]
   fallback: readonly string[]
+  /** Fallback for questions. */
+  unknown: readonly string[]
   /** Every fourth fallback: what it is. */
   honest: readonly string[]
   /** When the answer is the same as the last one. */
@@ -76,9 +78,15 @@ export const english: Phrases = {
     'I hear you say {topic}. What comes to your mind with it?',
     '{topic}, you say. I do not know much about it, but you could say this to me: {hint}',
     'What does {topic} mean to you, {name}?',
-    'That is more than I know. But you could say this to me: {hint}',
+    'How did {topic} come into your life?',
     'I am not sure that I follow. Put it in other words for me?',
     'Go on, I am listening.'
+  ],
+  unknown: [
+    'That is more than I know. But you could say this to me: {hint}',
+    'A good question. I have no answer to it, but to this one I have: {hint}',
+    'I wish that I knew, {name}. What do you think yourself?',
+    'I wish that I knew. What do you think yourself?'
   ],
   honest: [
     'To be honest, I have only a small demo brain for now, and this is beyond it. You could say this to me: {hint}',
@@ -121,6 +129,10 @@ export const french: Phrases = {
     'Je ne sais pas bien. Mais vous pouvez me dire : {hint}',
     'Tiens, c\'est intéressant. Et ensuite ?',
     'Dites-le-moi avec d\'autres mots, s\'il vous plaît.'
+  ],
+  unknown: [
+    'Bonne question. Je n\'ai pas la réponse, mais essayez : {hint}',
+    'Là, je ne sais pas. Qu\'en pensez-vous ?'
   ],
   honest: [
     'Pour être franche, je n\'ai qu\'un petit cerveau de démonstration. Essayez : {hint}',

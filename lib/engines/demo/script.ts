@@ -45,8 +45,8 @@ function createScript (examples: LlmCharacter['examples']): Script {
     tokenize: wordsOf,
     processTerm: word => isSmall(word) ? null : stemOf(word),
     searchOptions: {
-      prefix: term => term.length > 3,
-      fuzzy: term => term.length > 4 ? 0.2 : false,
+      prefix: term => term.length > 4,
+      fuzzy: term => term.length > 5 ? 0.2 : false,
       weights: { prefix: 0.6, fuzzy: 0.5 }
     }
   })

@@ -87,6 +87,14 @@ export function guessArguments (tool: LlmTool, said: string): Values {
   return values
 }
 
+/** What was said without the numbers and choices that these tools take as arguments. */
+export function withoutChoices (said: string, tools: readonly LlmTool[]): string {
+  const properties = tools.flatMap(tool => Object.values(schemaOf(tool).properties))
+  const choices = new Set(properties.flatMap(({ enum: values = [] }) => values.flatMap(value => wordsOf(String(value)))).map(stemOf))
+  const numbers = properties.some(isNumber)
+  return wordsOf(said).filter(word => !choices.has(stemOf(word)) && !(numbers && numberOf(word) !== undefined)).join(' ')
+}
+
 function schemaOf (tool: LlmTool): { properties: Record<string, Property>, required: string[] } {
   const { properties = {}, required = [] } = (tool.parameters ?? {}) as { properties?: Record<string, Property>, required?: string[] }
   return { properties, required }

@@ -1,6 +1,6 @@
 import type { LlmCharacter } from '../engine.js'
 import { english, french, type Phrases, type Reply } from './phrases.js'
-import { bare, mirror, topicOf, wordsOf } from './words.js'
+import { bare, isQuestion, mirror, topicOf, wordsOf } from './words.js'
 
 /** What the phrases are filled with and chosen by. */
 export interface Talk {
@@ -22,12 +22,16 @@ const languages = new WeakMap<LlmCharacter['examples'], Phrases>()
 export function phrasesFor (character: LlmCharacter): Phrases {
   let phrases = languages.get(character.examples)
   if (phrases === undefined) {
-    const words = wordsOf([character.greeting ?? '', ...character.examples.map(example => example.character)].join(' '))
-    const share = ({ common }: Phrases) => words.filter(word => common.includes(word)).length
-    phrases = share(french) > share(english) ? french : english
+    phrases = phrasesOf([character.greeting ?? '', ...character.examples.map(example => example.character)].join(' '))
     languages.set(character.examples, phrases)
   }
   return phrases
+}
+
+function phrasesOf (text: string): Phrases {
+  const words = wordsOf(text)
+  const share = ({ common }: Phrases) => words.filter(word => common.includes(word)).length
+  return share(french) > share(english) ? french : english
 }
 
 /** The name that the user gave, the latest if it changed. */
@@ -55,7 +59,7 @@ export function replyFrom (replies: readonly Reply[], talk: Talk): string | unde
 export function fallback (talk: Talk): string {
   const { phrases, said, turn } = talk
   const about = phrases.fallback.filter(line => line.includes('{topic}'))
-  const lines = topicOf(said) === undefined || about.length === 0 ? phrases.fallback : about
+  const lines = isQuestion(said) ? phrases.unknown : topicOf(said) === undefined || about.length === 0 ? phrases.fallback : about
   const [first, second] = turn % 4 === 3 ? [phrases.honest, lines] : [lines, phrases.honest]
   return choose(first, talk, { start: turn }) ?? choose(second, talk, { start: turn }) ?? repeat(talk)
 }
@@ -91,10 +95,14 @@ function fill (line: string, talk: Talk, capture: string | undefined): string | 
   return complete ? text[0]?.toUpperCase() + text.slice(1) : undefined
 }
 
-/** Something that the character has a good answer to, another one each time. */
-function hintOf ({ character: { examples }, turn, said }: Talk): string | undefined {
-  const hints = examples.filter(({ user }) => wordsOf(user).length > 2 && wordsOf(user).length < 12 && user !== said)
-  return hints[(turn * 3) % hints.length]?.user
+/** Something that the character has a good answer to, in its language, another one each time. */
+function hintOf ({ character: { examples }, phrases, turn, said }: Talk): string | undefined {
+  const hints = examples.map(({ user }) => user).filter(user => {
+    const { length } = wordsOf(user)
+    return length > 2 && length < 12 && user !== said && phrasesOf(user) === phrases
+  })
+  const hint = hints[(turn * 3) % hints.length]
+  return hint === undefined ? undefined : sentence(hint)
 }
 
 function sentence (text: string): string {

@@ -25,7 +25,8 @@ export const isSmall = (word: string): boolean => SMALL.has(word)
 
 const LIGHT = new Set(`
   i you me my your it we us he she they this that these those what who why how when where which
-  about tell say give want like have has had get got know think if not no yes can me again here there too
+  about tell say give want like have has had get got know think if not no yes can again here there too today tonight
+  else also with for by
   je tu vous que qui quoi comment pourquoi quel quelle ce moi votre
 `.match(/\S+/g)?.map(stemOf))
 
@@ -71,23 +72,26 @@ export function bare (text: string): string {
 const TOPICLESS = new Set(`
   about think know want like tell have with from because something anything everything nothing today here there much many
   more most make made going gonna thing things always never yesterday tomorrow should people please would could what when
-  where which this that these those they your mine still today really maybe little talk said says
+  where which this that these those they your mine still really maybe little talk said says tonight else
 `.match(/\S+/g))
 
-/** What a sentence seems to be about: its longest word that carries meaning, the later one of equals, with its article. */
+/** What a sentence seems to be about: what its last article stands before, else its longest telling word. */
 export function topicOf (text: string): string | undefined {
-  let topic: string | undefined
-  let length = 0
-  let before = ''
-  for (const word of text.match(/[\p{L}'’-]+/gu) ?? []) {
-    const plain = wordsOf(word)[0] ?? ''
-    if (plain.length > 3 && plain.length >= length && !/['’]/.test(word) && !isSmall(plain) && !TOPICLESS.has(plain)) {
-      topic = /^(the|my|your|our|his|her|their|this|that)$/i.test(before)
-        ? mirror(`${before.toLowerCase()} ${word}`)
-        : /^an?$/i.test(before) ? `the ${word}` : word
-      length = plain.length
-    }
-    before = word
+  const words = text.match(/[\p{L}'’-]+/gu) ?? []
+  const telling = (word: string | undefined) => {
+    const plain = wordsOf(word ?? '')[0] ?? ''
+    return plain.length > 2 && !/['’]/.test(word ?? '') && !isSmall(plain) && !TOPICLESS.has(plain) && weightOf(stemOf(plain)) === 1
   }
-  return topic
+  const article = words.findLastIndex((word, i) => /^(?:an?|the|my|your|our|his|her|their|this|that)$/i.test(word) && telling(words[i + 1]))
+  if (article !== -1) {
+    const rest = words.slice(article + 1)
+    const end = rest.findIndex(word => !telling(word))
+    const phrase = rest.slice(0, end === -1 ? 3 : Math.min(end, 3)).join(' ')
+    return mirror(`${words[article]!.toLowerCase().replace(/^an?$/, 'the')} ${phrase}`)
+  }
+  return words.filter(word => word.length > 3 && telling(word)).sort((a, b) => b.length - a.length)[0]
 }
+
+/** Whether it asks for something. */
+export const isQuestion = (text: string): boolean =>
+  /\?\s*$/.test(text) || /^\W*(?:and |so |but |well )?(?:what|who|why|how|when|where|which|can|could|do|does|did|would|is|are|tell me)\b/i.test(text)
