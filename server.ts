@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { readFile } from 'node:fs/promises'
 import closeWithGrace from 'close-with-grace'
-import Fastify from 'fastify'
+import Fastify, { LogController } from 'fastify'
 import dramatis from './app.js'
 import { EngineError } from './lib/engines/engine.js'
 import { readEnvironment, type ServerSettings } from './lib/environment.js'
@@ -21,12 +21,12 @@ async function start ({ host, port, logLevel, tls, options }: ServerSettings): P
   const fastify = Fastify({
     logger: { level: logLevel },
     // Sessions log their own lines; a line for every probe would bury them.
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     ...tls === null ? {} : { https: { cert: await readFile(tls.cert), key: await readFile(tls.key) } }
   })
   await fastify.register(dramatis, options)
   closeWithGrace({ delay: (options.limits?.drainSeconds ?? 20) * 1000 + CLOSE_MS, logger: fastify.log }, () => fastify.close())
-  const url = await fastify.listen({ host, port, listenTextResolver: () => '' })
+  const url = await fastify.listen({ host, port })
 
   const isDemo = options.llm !== undefined && 'engine' in options.llm && options.llm.engine === 'demo'
   process.stdout.write(`Dramatis listens on ${url}\n`)

@@ -101,7 +101,8 @@ export class TestClient {
 function faultOf (event: { type: string }): string | null {
   const check = checks.get(event.type)
   if (check === undefined) return `Unknown event ${event.type}`
-  return check.Check(event) ? null : `${event.type} is not as its schema says: ${JSON.stringify(check.Errors(event).First())}`
+  const value: unknown = event
+  return check.Check(value) ? null : `${event.type} is not as its schema says: ${JSON.stringify(check.Errors(value).First())}`
 }
 
 /** The words of a response, written or spoken. */
