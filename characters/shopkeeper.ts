@@ -1,5 +1,5 @@
-// Tools with state: a ledger that belongs to this session, choices and numbers checked by a schema, and
-// errors that are told to the model in words.
+// Tools with state: a ledger that belongs to this session, and arguments limited by a schema to choices
+// and numbers. What cannot be done is an answer as well: a thrown error would be a fault of the code.
 import { defineCharacter } from 'dramatis/character'
 import { counted, inWords } from './resources/numbers.js'
 import { spoken } from './resources/speaking.js'
@@ -54,7 +54,7 @@ export default defineCharacter({
     { user: 'How much is the honey?', character: '{result}', tool: { name: 'price', arguments: { item: 'honey' } } },
     { user: 'What do lemons cost?', character: '{result}', tool: { name: 'price', arguments: { item: 'lemons' } } },
     { user: 'Do you have any candles?', character: 'I do. {result}', tool: { name: 'price', arguments: { item: 'candles' } } },
-    { user: 'Put the candles back.', character: 'Back on the shelf. {result}', tool: { name: 'put_back', arguments: { item: 'candles' } } },
+    { user: 'Put the candles back.', character: '{result}', tool: { name: 'put_back', arguments: { item: 'candles' } } },
     { user: 'What is in my basket?', character: '{result}', tool: { name: 'basket' } },
     { user: 'What do I owe you?', character: '{result}', tool: { name: 'basket' } },
     { user: 'What is the total?', character: '{result}', tool: { name: 'basket' } },
@@ -81,8 +81,7 @@ export default defineCharacter({
       description: 'Takes all of one kind out of the basket again.',
       parameters: { type: 'object', properties: { item }, required: ['item'] },
       run ({ item }) {
-        if (!ledger.delete(item)) throw new Error(`There is no ${goods[item].one} in your basket.`)
-        return basket()
+        return ledger.delete(item) ? `Back on the shelf. ${basket()}` : `There is no ${goods[item].one} in your basket.`
       }
     },
     {
@@ -102,7 +101,7 @@ export default defineCharacter({
       description: 'Takes the money and empties the basket.',
       parameters: nothing,
       run () {
-        if (ledger.size === 0) throw new Error('There is nothing to pay yet. Would you like an apple?')
+        if (ledger.size === 0) return 'There is nothing to pay yet. Would you like an apple?'
         const paid = total()
         ledger.clear()
         return `${inWords(paid)} it is. Thank you, and mind the step.`.replace(/^./, first => first.toUpperCase())

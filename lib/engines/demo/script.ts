@@ -22,15 +22,24 @@ export interface Script {
   readonly catchAll: Match | undefined
 }
 
-// The script of a character is asked many times, and belongs to its examples: it goes when they go.
+/** How many different scripts are kept for sessions to come. */
+const KEPT = 64
+
+// A script goes when its examples go. Sessions have each their own copy of the same examples: they share
+// one script, made of a copy that belongs to none of them.
 const scripts = new WeakMap<LlmCharacter['examples'], Script>()
+const shared = new Map<string, Script>()
 
 export function scriptOf (examples: LlmCharacter['examples']): Script {
   let script = scripts.get(examples)
-  if (script === undefined) {
-    script = createScript(examples)
-    scripts.set(examples, script)
-  }
+  if (script !== undefined) return script
+  const content = JSON.stringify(examples)
+  script = shared.get(content) ?? createScript(JSON.parse(content) as Example[])
+  scripts.set(examples, script)
+  // Set anew, the ones in use stand last; the first is the one that was not wanted for longest.
+  shared.delete(content)
+  shared.set(content, script)
+  if (shared.size > KEPT) shared.delete(shared.keys().next().value!)
   return script
 }
 
@@ -64,9 +73,10 @@ function createScript (examples: LlmCharacter['examples']): Script {
         const used = weigh(hit.queryTerms) / weight
         scores.set(hit.id, 0.97 * 2 * known * used / (known + used))
       }
-      for (const { id, exact: line, slots } of lines) {
+      for (const { id, exact: line, slots, weight } of lines) {
         if (line === exact) scores.set(id, 1)
-        else if (slots?.capture(said) !== undefined) scores.set(id, Math.max(scores.get(id) ?? 0, 0.7))
+        // Words that stand before anything, such as I am, are no sign that the rest is meant for this slot.
+        else if (weight >= 1 && slots?.capture(said) !== undefined) scores.set(id, Math.max(scores.get(id) ?? 0, 0.7))
       }
       return [...scores]
         .sort(([, a], [, b]) => b - a)
