@@ -1,9 +1,18 @@
-import type { WebSocket } from 'ws'
 import type { Outgoing } from './events/server.js'
 import { createId } from './ids.js'
 
-/** What the outbox needs of the connection below a WebSocket: several frames in one system call. */
-interface Corkable { cork? (): void, uncork? (): void }
+/** What a session needs of its WebSocket; `ws` has it. */
+export interface SessionSocket {
+  readonly readyState: number
+  readonly OPEN: number
+  /** Bytes that the client has not yet taken. */
+  readonly bufferedAmount: number
+  send (frame: string | Buffer, options: { binary: boolean }): void
+  close (code: number, reason: string): void
+}
+
+/** The connection below a WebSocket: several frames in one system call. */
+export interface Corkable { cork? (): void, uncork? (): void }
 
 export interface AudioDelta {
   response_id: string
@@ -14,12 +23,12 @@ export interface AudioDelta {
 
 /** The way out of a session: every server event goes through here and gets its `event_id`. */
 export class Outbox {
-  readonly #socket: WebSocket
+  readonly #socket: SessionSocket
   readonly #connection: Corkable
   readonly #onSent: (bytes: number) => void
   #corked = false
 
-  constructor (socket: WebSocket, connection: Corkable, onSent: (bytes: number) => void) {
+  constructor (socket: SessionSocket, connection: Corkable, onSent: (bytes: number) => void) {
     this.#socket = socket
     this.#connection = connection
     this.#onSent = onSent

@@ -1,4 +1,3 @@
-import type { WebSocket } from 'ws'
 import type { CharacterRegistry } from '../characters/registry.js'
 import type { Engines } from '../engines/engine.js'
 import { RealtimeError } from '../errors.js'
@@ -12,7 +11,7 @@ import { createId } from './ids.js'
 import { toSamples } from './input-audio.js'
 import { Listener, type ListenerSettings } from './listener.js'
 import type { SessionObserver } from './observer.js'
-import { Outbox } from './outbox.js'
+import { Outbox, type Corkable, type SessionSocket } from './outbox.js'
 import { planResponse } from './plan.js'
 import type { ResponsePlan } from './response.js'
 import { Responses } from './responses.js'
@@ -32,8 +31,8 @@ export interface SessionLimits {
 
 export interface SessionOptions {
   /** The TCP connection below the socket, for writing several frames at once. */
-  connection: { cork? (): void, uncork? (): void }
-  socket: WebSocket
+  connection: Corkable
+  socket: SessionSocket
   registry: CharacterRegistry
   engines: Engines
   /** What the client named at connect; shown, not used. */
