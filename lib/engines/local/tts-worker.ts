@@ -2,6 +2,7 @@ import { loadResampling } from '../../audio/resample.js'
 import { SAMPLE_RATE } from '../engine.js'
 import { packageFile } from './files.js'
 import { loadFlite } from './flite.js'
+import { createCollector } from './memory.js'
 import { hasWords, pauseAfter, splitPieces } from './pieces.js'
 import { serve, type Handler, type Reply } from './rpc.js'
 import type { Speaker } from './speaker.js'
@@ -19,6 +20,8 @@ await serve(async ({ model }: LocalTtsOptions) => {
   /** Streams with something to say; each has one piece rendered before the next one's turn. */
   const waiting = new Set<Stream>()
   let working: Promise<void> | undefined
+  const collectGarbage = createCollector()
+  collectGarbage()
 
   async function render ({ voice, speed }: VoiceRequest, text: string): Promise<Int16Array> {
     if (!hasWords(text)) return new Int16Array(0)
@@ -51,6 +54,7 @@ await serve(async ({ model }: LocalTtsOptions) => {
       await new Promise((resolve) => { setImmediate(resolve) })
     }
     working = undefined
+    collectGarbage()
   }
 
   function * turns (): Generator<Stream> {

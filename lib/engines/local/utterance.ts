@@ -12,8 +12,8 @@ export const STT_RATE = 16_000
 const PAUSE = 0.2 * STT_RATE
 /** From this length (12 s) on the next pause ends a segment, whose text is final. */
 const SEGMENT = 12 * STT_RATE
-/** Without any pause a segment ends here (28 s), as the models were trained on no more. */
-const SEGMENT_MAX = 28 * STT_RATE
+/** Without any pause a segment ends here (20 s): cost and memory grow with the square of it. */
+const SEGMENT_MAX = 20 * STT_RATE
 /** Audio of the pause that the next segment begins with (200 ms): cut tight, first words are misheard. */
 const OVERLAP = 0.2 * STT_RATE
 /** The models expect at least this (1 s); shorter audio is filled up with silence. */
