@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 
 /**
  * The model settings for a folder as sherpa-onnx publishes them, told apart by the names of its
@@ -24,12 +24,12 @@ export function recognizerModel (folder: string): object {
     return { moonshine: { preprocessor, encoder, uncachedDecoder, cachedDecoder }, tokens }
   }
   if (encoder && decoder && joiner) {
-    const nemo = /nemo|parakeet/i.test(folder)
+    const nemo = /nemo|parakeet/i.test(basename(resolve(folder)))
     return { transducer: { encoder, decoder, joiner }, tokens, ...nemo && { modelType: 'nemo_transducer' } }
   }
   if (encoder && decoder) return { whisper: { encoder, decoder }, tokens }
   const model = path(/model.*\.onnx$/)
-  if (model && /sense-?voice/i.test(folder)) return { senseVoice: { model, useInverseTextNormalization: 1 }, tokens }
+  if (model && /sense-?voice/i.test(basename(resolve(folder)))) return { senseVoice: { model, useInverseTextNormalization: 1 }, tokens }
   throw new Error(`the model folder ${folder} is none of whisper, moonshine, transducer or SenseVoice`)
 }
 
@@ -43,7 +43,7 @@ export function voiceModel (folder: string): object {
   const voices = path(/^voices\.bin$/)
   const shared = { model, tokens, dataDir: path(/^espeak-ng-data$/) ?? '', lexicon: lexicons(folder, files) }
   if (!voices) return { vits: shared }
-  return /kitten/i.test(folder) ? { kitten: { ...shared, voices } } : { kokoro: { ...shared, voices } }
+  return /kitten/i.test(basename(resolve(folder))) ? { kitten: { ...shared, voices } } : { kokoro: { ...shared, voices } }
 }
 
 function list (folder: string): string[] {
