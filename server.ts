@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { readFile } from 'node:fs/promises'
+import { createSecureContext } from 'node:tls'
 import closeWithGrace from 'close-with-grace'
 import Fastify, { LogController } from 'fastify'
 import dramatis from './app.js'
@@ -22,15 +23,31 @@ async function start ({ host, port, logLevel, tls, options }: ServerSettings): P
     logger: { level: logLevel },
     // Sessions log their own lines; a line for every probe would bury them.
     logController: new LogController({ disableRequestLogging: true }),
-    ...tls === null ? {} : { https: { cert: await readFile(tls.cert), key: await readFile(tls.key) } }
+    ...tls === null ? {} : { https: await readCertificate(tls) }
   })
-  await fastify.register(dramatis, options)
+  try {
+    await fastify.register(dramatis, options)
+    await fastify.listen({ host, port })
+  } catch (error) {
+    await fastify.close()
+    throw error
+  }
   closeWithGrace({ delay: (options.limits?.drainSeconds ?? 20) * 1000 + CLOSE_MS, logger: fastify.log }, () => fastify.close())
-  const url = await fastify.listen({ host, port })
 
   const isDemo = options.llm !== undefined && 'engine' in options.llm && options.llm.engine === 'demo'
+  const url = fastify.listeningOrigin
   process.stdout.write(`Dramatis listens on ${url}\n`)
   process.stdout.write(`Connect an OpenAI Realtime client to ${url.replace(/^http/, 'ws')}/v1/realtime${isDemo ? '; the demo brain answers until LLM_BASE_URL names a language model' : ''}.\n`)
+}
+
+async function readCertificate ({ cert, key }: NonNullable<ServerSettings['tls']>): Promise<{ cert: Buffer, key: Buffer }> {
+  const pair = { cert: await readFile(cert), key: await readFile(key) }
+  try {
+    createSecureContext(pair)
+  } catch (error) {
+    throw new OptionsError(`TLS_CERT ${cert} and TLS_KEY ${key} cannot be used: ${(error as Error).message}.`)
+  }
+  return pair
 }
 
 /** One line for what a person can mend; the whole stack for what only a developer can. */

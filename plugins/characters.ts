@@ -1,6 +1,7 @@
-import type { FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { createCharacterLibrary } from '../lib/characters/library.js'
+import { OptionsError } from '../lib/options.js'
 import { createId } from '../lib/realtime/ids.js'
 
 /**
@@ -27,9 +28,28 @@ export default fp(async function characters (fastify) {
   })
   fastify.decorate('dramatisLibrary', library)
   fastify.decorateRequest('characters', null)
+
+  fastify.addHook('onReady', async () => {
+    for (const [name, path] of Object.entries({ default: directory, ...roots })) {
+      await library.resolve(name).catch(error => { throw new OptionsError(`The characters' directory ${path} cannot be used: ${error.message}`) })
+    }
+    await checkDefaultCast(fastify)
+  })
   // Namespaces of sessions whose sockets never closed.
   fastify.addHook('onClose', () => library.close())
 }, { name: 'dramatis-characters', fastify: '5.x', dependencies: ['dramatis-metrics'] })
+
+/** Loads the default cast once, so that the first session finds it compiled, and its faults are told at the start. */
+async function checkDefaultCast (fastify: FastifyInstance): Promise<void> {
+  const { directory, default: name } = fastify.dramatisOptions.characters
+  const registry = await fastify.dramatisLibrary.open({ id: 'start', startedAt: new Date(), language: null })
+  const { errors } = registry.report
+  for (const error of errors) fastify.log.warn(error, `${error.file} is left out of the default cast: ${error.message}`)
+  const names = registry.names()
+  await registry.purge()
+  if (names.length === 0) throw new OptionsError(`The characters' directory ${directory} has no valid character${errors[0] === undefined ? '' : `: ${errors[0].file}: ${errors[0].message}`}`)
+  if (typeof name === 'string' && !names.includes(name)) throw new OptionsError(`The default character '${name}' is not in the cast of ${directory}: ${names.join(', ')}.`)
+}
 
 /** Fills `request.characters`. Rejects with a `RealtimeError` if the request names what does not exist. */
 export async function openCast (request: FastifyRequest): Promise<void> {

@@ -8,15 +8,16 @@ export default fp(async function engines (fastify) {
   fastify.decorate('dramatisEngines', engines)
 
   fastify.addHook('onReady', async () => {
-    await Promise.all(Object.values(engines).map(async engine => {
-      try {
-        await engine.start?.()
-      } catch (error) {
-        // What runs elsewhere may come up later; what should run here never will.
-        if (!(error instanceof EngineError) || error.code !== 'engine_unavailable' || engine.name === 'local') throw error
-        fastify.log.warn({ engine: engine.name }, error.message)
-      }
-    }))
+    const started = await Promise.allSettled(Object.values(engines).map(async engine => engine.start?.()))
+    // All are waited for: a worker that is still loading does not survive the end of the process well.
+    for (const [index, result] of started.entries()) {
+      if (result.status === 'fulfilled') continue
+      const { name } = Object.values(engines)[index]!
+      const error: unknown = result.reason
+      // What runs elsewhere may come up later; what should run here never will.
+      if (!(error instanceof EngineError) || error.code !== 'engine_unavailable' || name === 'local') throw error
+      fastify.log.warn({ engine: name }, error.message)
+    }
   })
 
   fastify.addHook('onClose', async () => {

@@ -1,0 +1,120 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { readEnvironment } from '../lib/environment.js'
+import { TestClient } from './support/client.js'
+import { ServerProcess } from './support/process.js'
+
+/** Starts a server that cannot run; it must end by itself with exactly one line. */
+async function complaint (environment: Record<string, string>): Promise<string> {
+  const server = ServerProcess.start(t, { LOG_LEVEL: 'silent', ...environment })
+  const { code } = await server.exited
+  const lines = server.output.trim().split('\n')
+  if (code !== 1 || lines.length !== 1) throw new Error(`Expected exit 1 and one line, got ${code}:\n${server.output}`)
+  return lines[0]!
+}
+
+t.test('it says where it listens and what to do next, answers, and stops with 0 on SIGTERM; then the port is free again', async t => {
+  const first = ServerProcess.start(t)
+  const port = await first.port()
+  await first.prints(/Connect an OpenAI Realtime client to ws:\/\/.*\/v1\/realtime; the demo brain answers/)
+  const client = await TestClient.connect(`ws://127.0.0.1:${port}/v1/realtime`)
+  t.match(await client.ask('Hello, who are you?'), /\w+/)
+  first.child.kill('SIGTERM')
+  t.match(await client.closed, { code: 1001 })
+  t.match(await first.exited, { code: 0 })
+
+  const second = ServerProcess.start(t, { PORT: String(port) })
+  t.equal(await second.port(), port)
+  const again = await TestClient.connect(`ws://127.0.0.1:${port}/v1/realtime`)
+  t.match(await again.ask('Hello again'), /\w+/)
+  await again.close()
+})
+
+t.test('what cannot start says so in one line', async t => {
+  const taken = createServer().listen(0, '127.0.0.1')
+  await new Promise(resolve => taken.once('listening', resolve))
+  t.teardown(() => taken.close())
+  const { port } = taken.address() as { port: number }
+
+  t.match(await complaint({ PORT: String(port) }), new RegExp(`address already in use 127\\.0\\.0\\.1:${port}\\. Set PORT`))
+  t.match(await complaint({ STT_MODEL: join(tmpdir(), 'no-such-model') }), /no-such-model/)
+  t.match(await complaint({ CHARACTERS_DIR: join(tmpdir(), 'no-such-cast') }), /no-such-cast/)
+  t.match(await complaint({ DEFAULT_CHARACTER: 'Nobody At All' }), /DEFAULT_CHARACTER|Nobody At All/)
+  t.match(await complaint({ HOST: '0.0.0.0' }), /API_KEYS is empty/)
+})
+
+t.test('a language model that cannot be reached is one warning, and the server serves', async t => {
+  const server = ServerProcess.start(t, { LLM_BASE_URL: 'http://127.0.0.1:1/v1', LLM_MODEL: 'some-model', LLM_API_KEY: 'sk-very-secret' })
+  const port = await server.port()
+  t.equal(server.output.split('\n').filter(line => /cannot be reached/.test(line)).length, 1)
+  t.notMatch(server.output, /\n\s+at /)
+
+  const client = await TestClient.connect(`ws://127.0.0.1:${port}/v1/realtime?api_key=sk-in-query`, ['realtime', 'openai-insecure-api-key.sk-in-protocol'])
+  client.say('Hello')
+  client.send({ type: 'response.create', response: { output_modalities: ['text'] } })
+  const { response } = await client.next('response.done')
+  t.match(response, { status: 'failed', status_details: { type: 'failed', error: { code: 'engine_unavailable', message: /cannot be reached/ } } })
+  await client.close()
+  await server.prints(/session closed/)
+  t.notMatch(server.output, /sk-/, 'no secret is logged')
+})
+
+t.test('audio is not logged, whatever the level', async t => {
+  const server = ServerProcess.start(t, { LOG_LEVEL: 'trace' })
+  const client = await TestClient.connect(`ws://127.0.0.1:${await server.port()}/v1/realtime`)
+  const audio = Buffer.alloc(4800, 'spoken').toString('base64')
+  for (let i = 0; i < 20; i++) client.send({ type: 'input_audio_buffer.append', audio })
+  t.match(await client.ask('Hello', { output_modalities: ['audio'] }), /\w+/)
+  await client.close()
+  await server.prints(/session closed/)
+  t.notMatch(server.output, audio.slice(0, 40))
+  t.ok(server.output.split('\n').length < 20, `${server.output.split('\n').length} lines`)
+})
+
+t.test('with a certificate it serves wss', async t => {
+  const folder = await mkdtemp(join(tmpdir(), 'dramatis-tls-'))
+  t.teardown(() => rm(folder, { recursive: true }))
+  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1',
+    '-subj', '/CN=localhost', '-keyout', key, '-out', cert], { stdio: 'ignore' })
+  const server = ServerProcess.start(t, { TLS_CERT: cert, TLS_KEY: key })
+  const client = await TestClient.connect(`wss://127.0.0.1:${await server.port()}/v1/realtime`, [], { rejectUnauthorized: false })
+  t.match(await client.ask('Hello'), /\w+/)
+  await client.close()
+  await writeFile(key, 'not a key')
+  t.match(await complaint({ TLS_CERT: cert, TLS_KEY: key }), /TLS_CERT|TLS_KEY/)
+})
+
+t.test('each variable sets its option, and a wrong value is named', async t => {
+  const { options, host, port } = readEnvironment({
+    PORT: '9000',
+    API_KEYS: 'a, b',
+    CHARACTERS_ROOTS: 'team=/srv/team,more=/srv/more',
+    DEFAULT_CHARACTER: 'none',
+    LLM_BASE_URL: 'http://127.0.0.1:11434/v1',
+    OPENAI_API_KEY: 'sk',
+    MAX_SESSIONS: '5',
+    IDLE_TIMEOUT_SECONDS: '30',
+    METRICS_SESSION_LABEL: 'true',
+    ALLOWED_ORIGINS: 'https://a.example',
+    LLM_MODEL: ''
+  })
+  t.match({ host, port }, { host: '127.0.0.1', port: 9000 })
+  t.match(options, {
+    apiKeys: ['a', 'b'],
+    allowedOrigins: ['https://a.example'],
+    characters: { roots: { team: '/srv/team', more: '/srv/more' }, default: null },
+    llm: { engine: 'openai', baseUrl: 'http://127.0.0.1:11434/v1', apiKey: 'sk' },
+    limits: { sessions: 5, idleSeconds: 30 },
+    metrics: { sessionLabel: true }
+  })
+  for (const [name, value] of Object.entries({
+    PORT: 'eighty', LOG_LEVEL: 'loud', LLM_ENGINE: 'gpt', STT_ENGINE: 'ears', MAX_SESSIONS: '0', CHARACTERS_ROOTS: 'team', METRICS_SESSION_LABEL: 'yes', TLS_CERT: 'cert.pem'
+  })) {
+    t.throws(() => readEnvironment({ [name]: value }), { code: 'invalid_options', message: new RegExp(`^${name}\\b.*`) }, name)
+  }
+})

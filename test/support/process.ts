@@ -1,0 +1,59 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { Test } from 'tap'
+import { packageRoot } from '../../lib/package-root.js'
+
+const tsx = join(packageRoot, 'node_modules', 'tsx', 'dist')
+
+/** The server as its own process, as `npm start` runs it, with nothing in its environment but what a test sets. */
+export class ServerProcess {
+  readonly child: ChildProcess
+  readonly exited: Promise<{ code: number | null, signal: NodeJS.Signals | null }>
+  output = ''
+  #wake: (() => void) | null = null
+
+  private constructor (environment: Record<string, string>) {
+    // What the tsx command adds; with `--import tsx` alone, worker threads do not load TypeScript.
+    const loader = ['--require', join(tsx, 'preflight.cjs'), '--import', pathToFileURL(join(tsx, 'loader.mjs')).href]
+    this.child = spawn(process.execPath, [...loader, join(packageRoot, 'server.ts')], {
+      cwd: packageRoot,
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, PORT: '0', ...environment }
+    })
+    const take = (chunk: Buffer) => {
+      this.output += chunk
+      this.#wake?.()
+    }
+    this.child.stdout!.on('data', take)
+    this.child.stderr!.on('data', take)
+    this.exited = once(this.child, 'close').then(([code, signal]) => {
+      this.#wake?.()
+      return { code, signal }
+    })
+  }
+
+  static start (t: Test, environment: Record<string, string> = {}): ServerProcess {
+    const server = new ServerProcess(environment)
+    t.teardown(async () => {
+      server.child.kill('SIGKILL')
+      await server.exited
+    })
+    return server
+  }
+
+  /** Waits for text in the output; the match. */
+  async prints (pattern: RegExp): Promise<RegExpExecArray> {
+    for (;;) {
+      const match = pattern.exec(this.output)
+      if (match !== null) return match
+      if (this.child.exitCode !== null) throw new Error(`The server ended before it printed ${pattern}:\n${this.output}`)
+      await new Promise<void>(resolve => { this.#wake = resolve })
+    }
+  }
+
+  /** The port it listens on, once it says so. */
+  async port (): Promise<number> {
+    return Number((await this.prints(/Dramatis listens on https?:\/\/[^\s]*:(\d+)/))[1])
+  }
+}
