@@ -1,4 +1,6 @@
 import t from 'tap'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { symlinkSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
@@ -204,6 +206,12 @@ t.test('speech recognition', async (t) => {
     const chunks = await collect(engine.transcribe(stream(await readClip('austen-0930')), { signal }))
     t.equal(countWrongWords(chunks.map(({ delta }) => delta).join(''), clips['austen-0930']!), 0)
     await engine.close!()
+  })
+
+  t.test('an exit in the middle of a decode is not a crash', async (t) => {
+    const program = fileURLToPath(new URL('../support/exit-while-decoding.ts', import.meta.url))
+    const child = spawn(process.execPath, [...process.execArgv, program], { stdio: ['ignore', 'ignore', 'inherit'] })
+    t.same(await once(child, 'exit'), [7, null])
   })
 
   t.test('a missing model folder is told in one line', async (t) => {

@@ -1,6 +1,7 @@
 import type { Worker } from 'node:worker_threads'
 import { startThread } from '../../thread.js'
-import { engineError, Outbox, type FromWorker, type ToWorker } from './rpc.js'
+import { createExitGate } from './exit-gate.js'
+import { engineError, Outbox, type FromWorker, type ToWorker, type WorkerData } from './rpc.js'
 import { ThreadStream } from './thread-stream.js'
 
 /** How long a worker may take to finish native work before it is ended by force. */
@@ -84,7 +85,9 @@ export class EngineThread<Info = undefined> {
 
   #run (): Running<Info> {
     if (this.#running) return this.#running
-    const worker = startThread(this.#entry, { workerData: this.#options, name: this.#name })
+    const gate = createExitGate()
+    const workerData: WorkerData = { options: this.#options, gate: gate.shared }
+    const worker = startThread(this.#entry, { workerData, name: this.#name })
     const outbox = new Outbox<ToWorker>((messages, transfer) => worker.postMessage(messages, transfer))
     const ready = deferred<Info>()
     // Whoever awaits start() hears of it; a restart tells its streams instead.
@@ -110,6 +113,7 @@ export class EngineThread<Info = undefined> {
     })
     worker.on('error', (error) => lost('engine_failed', `the worker broke: ${error.message.split('\n', 1)[0]}`))
     worker.on('exit', (code) => {
+      gate.release()
       lost('engine_failed', `the worker ended with code ${code}`)
       exited.resolve()
     })

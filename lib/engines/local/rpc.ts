@@ -1,5 +1,6 @@
 import { parentPort, workerData, type Transferable } from 'node:worker_threads'
 import { EngineError } from '../engine.js'
+import { passGate } from './exit-gate.js'
 
 /**
  * What the two sides of an engine thread say to each other. A message is a list, as everything said
@@ -20,6 +21,12 @@ export type FromWorker =
   | { op: 'data', id: number, value: unknown }
   | { op: 'end', id: number }
   | { op: 'fail', id: number, message: string }
+
+export interface WorkerData {
+  options: unknown
+  /** See `createExitGate`. */
+  gate: SharedArrayBuffer
+}
 
 /** Collects messages and posts them at the end of the event loop's turn, in order. */
 export class Outbox<Message> {
@@ -71,14 +78,18 @@ export interface Service<Open, In, Out> {
   close? (): Promise<void> | void
 }
 
+/** Runs asynchronous native work so that an exit of the process waits for it. */
+export type Guard = <T>(work: () => Promise<T>) => Promise<T>
+
 /** Runs a worker: loads the model, then serves streams until told to close. */
-export async function serve<Options, Open, In, Out> (load: (options: Options) => Promise<Service<Open, In, Out>>): Promise<void> {
+export async function serve<Options, Open, In, Out> (load: (options: Options, guard: Guard) => Promise<Service<Open, In, Out>>): Promise<void> {
   const port = parentPort
   if (!port) throw new Error('This module is the entry of a worker thread')
   const outbox = new Outbox<FromWorker>((messages, transfer) => port.postMessage(messages, transfer))
   let service: Service<Open, In, Out>
   try {
-    service = await load(workerData as Options)
+    const { options, gate } = workerData as WorkerData
+    service = await load(options as Options, (work) => passGate(gate, work))
   } catch (error) {
     port.postMessage([{ op: 'fault', message: describe(error) } satisfies FromWorker])
     port.close()

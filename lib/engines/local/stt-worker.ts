@@ -7,9 +7,9 @@ import { loadRecognizer } from './recognizer.js'
 import type { LocalSttOptions } from './stt.js'
 import { STT_RATE, Utterance } from './utterance.js'
 
-await serve(async (options: LocalSttOptions) => {
-  const [recognize, resampler] = await Promise.all([loadRecognizer(options.model), loadResampling()])
-  const queue = new DecodeQueue(recognize, options.concurrency ?? Math.min(3, Math.max(1, availableParallelism() - 1)))
+await serve(async (options: LocalSttOptions, guard) => {
+  const [recognize, resampler] = await Promise.all([guard(() => loadRecognizer(options.model)), loadResampling()])
+  const queue = new DecodeQueue((audio) => guard(() => recognize(audio)), options.concurrency ?? Math.min(3, Math.max(1, availableParallelism() - 1)))
   // The first run allocates what later ones use.
   await queue.decode(new Float32Array(STT_RATE), 'final')
   return {

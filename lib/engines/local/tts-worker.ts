@@ -15,8 +15,8 @@ interface Stream extends VoiceRequest {
   ended: boolean
 }
 
-await serve(async ({ model }: LocalTtsOptions) => {
-  const [speaker, resampler] = await Promise.all([loadSpeaker(model), loadResampling()])
+await serve(async ({ model }: LocalTtsOptions, guard) => {
+  const [speaker, resampler] = await Promise.all([guard(() => loadSpeaker(model)), loadResampling()])
   /** Streams with something to say; each has one piece rendered before the next one's turn. */
   const waiting = new Set<Stream>()
   let working: Promise<void> | undefined
@@ -25,7 +25,7 @@ await serve(async ({ model }: LocalTtsOptions) => {
 
   async function render ({ voice, speed }: VoiceRequest, text: string): Promise<Int16Array> {
     if (!hasWords(text)) return new Int16Array(0)
-    const { samples, rate } = await speaker.speak(text, voice, speed)
+    const { samples, rate } = await guard(() => speaker.speak(text, voice, speed))
     const sound = trimSilence(samples, rate, pauseAfter(text) / speed)
     const resampling = resampler(rate, SAMPLE_RATE)
     const head = resampling.process(sound)
