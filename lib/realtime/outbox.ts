@@ -1,3 +1,4 @@
+import type { Dialect } from './dialects/dialect.js'
 import type { Outgoing } from './events/server.js'
 import { createId } from './ids.js'
 
@@ -26,17 +27,22 @@ export class Outbox {
   readonly #socket: SessionSocket
   readonly #connection: Corkable
   readonly #onSent: (bytes: number) => void
+  readonly #dialect: Dialect | null
+  readonly #audioDelta: string
   #corked = false
 
-  constructor (socket: SessionSocket, connection: Corkable, onSent: (bytes: number) => void) {
+  /** @param dialect what the client speaks, if it is not GA */
+  constructor (socket: SessionSocket, connection: Corkable, onSent: (bytes: number) => void, dialect: Dialect | null = null) {
     this.#socket = socket
     this.#connection = connection
     this.#onSent = onSent
+    this.#dialect = dialect
+    this.#audioDelta = dialect?.audioDelta ?? 'response.output_audio.delta'
   }
 
   send (event: Outgoing): void {
-    const { type, ...fields } = event
-    this.#write(JSON.stringify({ type, event_id: createId('event'), ...fields }))
+    if (this.#dialect === null) this.#sendAs(event)
+    else this.#dialect.say(event, spoken => this.#sendAs(spoken))
   }
 
   /**
@@ -44,7 +50,7 @@ export class Outbox {
    * largest, and its ids and base64 never need escaping.
    */
   sendAudio (of: AudioDelta, audio: Buffer): void {
-    this.#write(Buffer.from(`{"type":"response.output_audio.delta","event_id":"${createId('event')}","response_id":"${of.response_id}"` +
+    this.#write(Buffer.from(`{"type":"${this.#audioDelta}","event_id":"${createId('event')}","response_id":"${of.response_id}"` +
       `,"item_id":"${of.item_id}","output_index":${of.output_index},"content_index":${of.content_index}` +
       `,"delta":"${audio.toString('base64')}"}`, 'latin1'))
   }
@@ -52,6 +58,11 @@ export class Outbox {
   /** Bytes that the client has not yet taken. */
   get waiting (): number {
     return this.#socket.bufferedAmount
+  }
+
+  #sendAs (event: { type: string }): void {
+    const { type, ...fields } = event
+    this.#write(JSON.stringify({ type, event_id: createId('event'), ...fields }))
   }
 
   #write (frame: string | Buffer): void {

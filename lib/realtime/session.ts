@@ -3,6 +3,7 @@ import type { Engines } from '../engines/engine.js'
 import { RealtimeError } from '../errors.js'
 import { Casting } from './casting.js'
 import { Conversation } from './conversation.js'
+import type { Dialect, DialectFactory } from './dialects/dialect.js'
 import { parseClientEvent } from './events/parse.js'
 import type { ResponseOptions } from './events/response-object.js'
 import type { SessionObject } from './events/session-object.js'
@@ -43,6 +44,8 @@ export interface SessionOptions {
   defaultCharacter: string | null | undefined
   limits: SessionLimits
   observer: SessionObserver
+  /** What the client speaks, if it is not GA. */
+  dialect?: DialectFactory | null
 }
 
 /**
@@ -59,6 +62,7 @@ export class RealtimeSession {
   readonly listener: Listener
   readonly responses: Responses
   readonly #options: SessionOptions
+  readonly #dialect: Dialect | null
   readonly #expiresAt: number
   readonly #expiry: NodeJS.Timeout
   #idle: NodeJS.Timeout | null = null
@@ -71,13 +75,15 @@ export class RealtimeSession {
     this.registry = registry
     this.observer = observer
     this.#options = options
-    this.outbox = new Outbox(options.socket, options.connection, bytes => observer.bytes?.('out', bytes))
+    const conversationId = createId('conv')
+    this.#dialect = options.dialect?.(conversationId) ?? null
+    this.outbox = new Outbox(options.socket, options.connection, bytes => observer.bytes?.('out', bytes), this.#dialect)
     this.conversation = new Conversation(limits.audioHistorySeconds * toSamples(1000) * 2)
     this.casting = new Casting(registry, engines.tts, options.defaultCharacter)
     if (options.character !== undefined) this.casting.select(options.character)
     this.listener = new Listener(engines, this.#listening(), new Turns(this), limits.uncommittedSeconds)
     this.responses = new Responses({
-      outbox: this.outbox, conversation: this.conversation, conversationId: createId('conv'), engines, observer
+      outbox: this.outbox, conversation: this.conversation, conversationId, engines, observer
     })
     this.#expiresAt = Math.floor(Date.now() / 1000) + limits.sessionSeconds
     this.#expiry = setTimeout(() => this.#expire(), limits.sessionSeconds * 1000).unref()
@@ -113,7 +119,7 @@ export class RealtimeSession {
       this.fail(new RealtimeError('invalid_event', { message: 'Binary frames are not part of the protocol: send JSON text.' }), null)
       return
     }
-    const parsed = parseClientEvent(frame.toString())
+    const parsed = parseClientEvent(frame.toString(), this.#dialect)
     if (parsed.error !== undefined) {
       this.fail(parsed.error, parsed.eventId)
       return

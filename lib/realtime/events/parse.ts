@@ -1,5 +1,6 @@
 import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { RealtimeError } from '../../errors.js'
+import type { Dialect, Spoken } from '../dialects/dialect.js'
 import { clientEvents, type ClientEvent } from './client.js'
 import { explain } from './explain.js'
 
@@ -11,8 +12,8 @@ const checks = new Map(clientEvents.map(schema => {
 /** A frame's event, or the one error to answer it with and the client's `event_id`, as far as it can be told. */
 export type Parsed = { event: ClientEvent, error?: never } | { event?: never, error: RealtimeError, eventId: string | null }
 
-/** Reads one text frame (PROTOCOL section 5). Never throws. */
-export function parseClientEvent (frame: string): Parsed {
+/** Reads one text frame (PROTOCOL section 5), in the client's dialect if it is not GA. Never throws. */
+export function parseClientEvent (frame: string, dialect: Dialect | null = null): Parsed {
   let value: unknown
   try {
     value = JSON.parse(frame)
@@ -30,7 +31,8 @@ export function parseClientEvent (frame: string): Parsed {
     return { error: new RealtimeError('invalid_type', { param: 'type', message: 'Invalid type for \'type\': expected string.' }), eventId }
   }
 
-  const check = checks.get(type)
+  if (dialect !== null) value = dialect.hear(value as Spoken)
+  const check = checks.get((value as Spoken).type)
   if (check === undefined) {
     const message = `Invalid value: '${type.slice(0, 64)}'. Supported values are: ${[...checks.keys()].map(name => `'${name}'`).join(', ')}.`
     return { error: new RealtimeError('invalid_value', { param: 'type', message }), eventId }

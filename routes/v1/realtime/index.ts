@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { WebSocket } from 'ws'
 import { RealtimeError } from '../../../lib/errors.js'
+import { asksForBeta, createBeta } from '../../../lib/realtime/dialects/beta.js'
 import { RealtimeSession } from '../../../lib/realtime/session.js'
 import { openCast } from '../../../plugins/characters.js'
 
@@ -55,6 +56,7 @@ export default async function realtime (fastify: FastifyInstance): Promise<void>
       character,
       defaultCharacter: options.characters.default,
       limits: options.limits,
+      dialect: asksForBeta(request.headers) ? createBeta : null,
       observer: { ...metrics.observer, fault: (message, error) => log.warn({ err: error }, message) }
     })
 
