@@ -4,6 +4,7 @@ import type { TranscriptChunk } from '../engine.js'
 import type { DecodeQueue } from './decode-queue.js'
 import { Loudness } from './loudness.js'
 import type { Handler, Reply } from './rpc.js'
+import { countStable, splitWords, wordsAfter } from './stable-text.js'
 
 /** Hz at which the models listen. */
 export const STT_RATE = 16_000
@@ -14,6 +15,10 @@ const PAUSE = 0.2 * STT_RATE
 const SEGMENT = 12 * STT_RATE
 /** Without any pause a segment ends here (20 s): cost and memory grow with the square of it. */
 const SEGMENT_MAX = 20 * STT_RATE
+/** While somebody speaks without a pause, what is sure so far is given out from here on (2 s) ... */
+const PARTIAL = 2 * STT_RATE
+/** ... each time the audio has grown by this factor, so that all partial decodes cost about as much as two final ones. */
+const PARTIAL_GROWTH = 1.5
 /** Audio of the pause that the next segment begins with (200 ms): cut tight, first words are misheard. */
 const OVERLAP = 0.2 * STT_RATE
 /** The models expect at least this (1 s); shorter audio is filled up with silence. */
@@ -35,7 +40,15 @@ export class Utterance implements Handler<Int16Array> {
   #early: Promise<string> | undefined
   #earlyStop = new AbortController()
   /** Segments whose text is final, in order; each waits for those before it. */
-  #spoken: Promise<string> = Promise.resolve('')
+  #spoken: Promise<void> = Promise.resolve()
+  #waiting = 0
+  /** Whether anything was given out. */
+  #begun = false
+  /** The segment's words that were given out, those of its last partial decode, and when the next one is due. */
+  #given: string[] = []
+  #partial: string[] = []
+  #partialAt = PARTIAL
+  #segmentStop = new AbortController()
 
   constructor (queue: DecodeQueue, reply: Reply<TranscriptChunk>, resampler: Resampler) {
     this.#queue = queue
@@ -48,6 +61,7 @@ export class Utterance implements Handler<Int16Array> {
     if (this.#loudness.silent < PAUSE) {
       this.#dropEarly()
       if (this.#length >= SEGMENT_MAX) this.#endSegment(0)
+      else if (this.#length >= this.#partialAt && !this.#queue.busy) this.#decodePartial()
     } else if (this.#loudness.heard && !this.#early) {
       this.#early = this.#decode('early', this.#earlyStop.signal)
       if (this.#length >= SEGMENT) this.#endSegment(OVERLAP)
@@ -64,6 +78,7 @@ export class Utterance implements Handler<Int16Array> {
 
   abort (): void {
     this.#aborted.abort()
+    this.#segmentStop.abort()
     this.#dropEarly()
     this.#resampler.free()
   }
@@ -97,19 +112,51 @@ export class Utterance implements Handler<Int16Array> {
     return text
   }
 
+  /** A convenience that must not cost anybody else: only when nothing else is to be decoded. */
+  #decodePartial (): void {
+    this.#partialAt = this.#length * PARTIAL_GROWTH
+    const { signal } = this.#segmentStop
+    // Audio that came all at once has its end in the same message: then this would only delay it.
+    setImmediate(() => {
+      if (signal.aborted || this.#queue.busy) return
+      this.#decode('early', signal).then((text) => { if (!signal.aborted) this.#takePartial(splitWords(text)) }, () => {})
+    })
+  }
+
+  #takePartial (words: string[]): void {
+    const stable = words.slice(0, countStable(this.#partial, words))
+    this.#partial = words
+    // Text of the segment before comes first.
+    if (this.#waiting > 0 || stable.length <= this.#given.length) return
+    this.#give(wordsAfter(this.#given, stable))
+    this.#given = stable
+  }
+
   /** The audio so far is one piece; its text is said as soon as it is known. */
   #endSegment (overlap: number): void {
     const text = this.#early ?? this.#decode('final', this.#aborted.signal)
+    const given = this.#given
+    this.#segmentStop.abort()
+    this.#segmentStop = new AbortController()
     this.#early = undefined
     this.#earlyStop = new AbortController()
+    this.#given = []
+    this.#partial = []
+    this.#partialAt = PARTIAL
     this.#audio.copyWithin(0, this.#length - overlap, this.#length)
     this.#length = overlap
     this.#loudness = new Loudness()
-    this.#spoken = this.#spoken.then(async (before) => {
-      const delta = (before && ' ') + await text
-      if (delta.trim()) this.#reply.send({ delta })
-      return before + (delta.trim() && delta)
+    this.#waiting++
+    this.#spoken = this.#spoken.then(async () => {
+      this.#give(wordsAfter(given, splitWords(await text)))
+      this.#waiting--
     })
     this.#spoken.catch(() => {})
+  }
+
+  #give (words: readonly string[]): void {
+    if (words.length === 0) return
+    this.#reply.send({ delta: (this.#begun ? ' ' : '') + words.join(' ') })
+    this.#begun = true
   }
 }
