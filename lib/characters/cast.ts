@@ -30,7 +30,7 @@ export class Cast {
   readonly #calls: Calls
   #purged: Promise<void> | undefined
 
-  private constructor (options: CastOptions) {
+  constructor (options: CastOptions) {
     const { place, session, limits, log, onFault } = options
     this.#options = options
     this.place = place
@@ -45,10 +45,13 @@ export class Cast {
     })
   }
 
-  static async load (options: CastOptions): Promise<Cast> {
-    const cast = new Cast(options)
-    await cast.#load(options.plan.entries)
-    return cast
+  /** Whose code stands in a call stack: the character, or else the file. */
+  identify (frames: Parameters<Namespace['locate']>[0]): { character: string, file: string, line: number | null } | undefined {
+    const place = this.#namespace.locate(frames)
+    if (place === undefined) return undefined
+    const character = this.characters.find(({ file }) => frames.some(frame => frame.file === file))
+    const file = this.#fileName(place.file)
+    return { character: character?.name ?? file, file, line: place.line }
   }
 
   get totalFiles (): number { return this.#options.plan.entries.length }
@@ -59,7 +62,9 @@ export class Cast {
     return this.#purged
   }
 
-  async #load (entries: readonly Entry[]): Promise<void> {
+  /** Instantiates all that can be; the faults of the others are in `errors`. */
+  async load (): Promise<void> {
+    const { entries } = this.#options.plan
     const outcomes = new Map<Entry, LoadedCharacter | Fault>()
     const later: Promise<void>[] = []
     const queue: Entry[] = []
@@ -152,6 +157,7 @@ export class Cast {
   async #dispose (): Promise<void> {
     const waiting: Promise<unknown>[] = []
     for (const character of this.characters) {
+      if (!character.disposable) continue
       const fail = (error: unknown) => {
         const fault = this.#namespace.toFault(error, { file: character.file, line: null, column: null })
         this.#options.onFault(fault, this.#fileName(fault.place.file), character)

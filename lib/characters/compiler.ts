@@ -14,11 +14,14 @@ import { Lru } from './lru.js'
 import { byteColumn, SourcePositions } from './positions.js'
 import { transformWithAwait } from './top-level-await.js'
 
-/** One static import, at the specifier's place in the source. */
+/** One static import. */
 export interface Import {
   specifier: string
+  /** Where it stands in the generated code, from 0. */
   line: number
   column: number
+  /** Where it stands in the source, if the generated code no longer knows. */
+  place?: { line: number, column: number } | undefined
   /** Names that are read from it; `*` re-exports are in {@link Compiled.stars}. */
   names: readonly string[]
 }
@@ -91,9 +94,10 @@ async function compileModule (text: string, loader: 'ts' | 'js'): Promise<Compil
 
 async function compileWithAwait (text: string, loader: 'ts' | 'js', helpers: Helpers, awaits: Compiled['awaits']): Promise<Compiled | CompileFault> {
   try {
-    const { code, map, exports } = await transformWithAwait(text, loader)
+    const { code, map, exports, places } = await transformWithAwait(text, loader)
     const compiled = finish(code, map, helpers)
-    return { ...compiled, exports: [...compiled.exports, ...exports], async: true, awaits }
+    const imports = compiled.imports.map(item => ({ ...item, place: places.get(item.specifier) }))
+    return { ...compiled, imports, exports: [...compiled.exports, ...exports], async: true, awaits }
   } catch (error) {
     if (!isTransformFailure(error)) throw error
     return toFault(error.errors[0], text)
@@ -155,11 +159,10 @@ function finish (code: string, map: string, helpers: Helpers): Compiled {
     if (call === -1 || !(star || isImportLine(text, variable, call))) break
     const specifier = readString(text.slice(call + 8))
     const wrapped = text.lastIndexOf('__toESM(', call)
-    const place = positions.find(line, wrapped === -1 ? call : wrapped)
     const names: string[] = []
     if (star) stars.push(specifier)
     else variables.set(variable, names)
-    imports.push({ specifier, line: place?.line ?? 1, column: place?.column ?? 1, names })
+    imports.push({ specifier, line, column: wrapped === -1 ? call : wrapped, names })
   }
   collectNames(body, start, variables)
   for (const name of exports) collectNames(name, 0, variables)

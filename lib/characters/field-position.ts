@@ -1,8 +1,133 @@
+/**
+ * Where a field of the default export stands in the source, so that "voice.path: expected a string"
+ * can point at it. There is no syntax tree at run time: the object literal is walked in the compiled
+ * code, whose shape esbuild made regular. What is not written as a literal there is not found, and
+ * the nearest thing around it is told instead.
+ */
 import type { Compiled } from './compiler.js'
 
-/** Where a field of the default export stands in the source. */
 export function locateField (code: Compiled, path: readonly string[]): { line: number, column: number } | undefined {
-  const lines = code.body.split('\n')
-  const line = lines.findIndex(text => text.startsWith('var cast_default = '))
-  return line === -1 ? undefined : code.positions.find(line, path.length * 0)
+  const start = findDefaultExport(code.body)
+  if (start === -1) return undefined
+  let at = start
+  let inside = code.body.indexOf('{', start)
+  for (const key of path) {
+    if (inside === -1) break
+    const found = findMember(code.body, inside, key)
+    if (found === undefined) break
+    at = found.at
+    inside = found.value
+  }
+  return code.positions.findOffset(code.body, at)
+}
+
+/** The declaration of the variable that is exported as default. */
+function findDefaultExport (body: string): number {
+  const getter = 'default: () => '
+  const header = body.indexOf(getter)
+  if (header === -1) return -1
+  let end = header + getter.length
+  while (isIdentifier(body[end])) end++
+  const name = body.slice(header + getter.length, end)
+  for (const keyword of ['var', 'const', 'let', 'class', 'function']) {
+    const at = body.indexOf(`\n${keyword} ${name}`)
+    if (at !== -1) return at + 1
+  }
+  return -1
+}
+
+/** A member of the object or array literal that opens at `open`: where it is, and the bracket of its value if it is a literal too. */
+function findMember (body: string, open: number, key: string): { at: number, value: number } | undefined {
+  const isArray = body[open] === '['
+  let at = skipSpace(body, open + 1)
+  for (let index = 0; at < body.length && body[at] !== '}' && body[at] !== ']'; index++) {
+    const value = isArray ? at : valueOf(body, at)
+    if (isArray ? String(index) === key : readKey(body, at) === key) {
+      return { at, value: body[value] === '{' || body[value] === '[' ? value : -1 }
+    }
+    at = skipSpace(body, skipValue(body, at))
+    if (body[at] !== ',') return undefined
+    at = skipSpace(body, at + 1)
+  }
+  return undefined
+}
+
+function readKey (body: string, at: number): string {
+  for (const prefix of ['async ', 'get ', 'set ', '*']) {
+    if (body.startsWith(prefix, at) && body[at + prefix.length] !== ':') at += prefix.length
+  }
+  const quote = body[at]
+  if (quote === '"' || quote === '\'') return body.slice(at + 1, skipString(body, at) - 1)
+  let end = at
+  while (isIdentifier(body[end])) end++
+  return body.slice(at, end)
+}
+
+/** Behind the colon of a member; the member itself if it has none. */
+function valueOf (body: string, at: number): number {
+  let end = at
+  if (body[at] === '"' || body[at] === '\'') end = skipString(body, at)
+  else while (isIdentifier(body[end])) end++
+  return body[end] === ':' ? skipSpace(body, end + 1) : at
+}
+
+/** The end of an expression or member: the next comma or closing bracket outside of all that opens within. */
+function skipValue (body: string, at: number): number {
+  let depth = 0
+  let before = ','
+  while (at < body.length) {
+    const char = body[at]!
+    if (depth === 0 && (char === ',' || char === '}' || char === ']' || char === ')' || char === ';')) return at
+    if (char === '"' || char === '\'' || char === '`') at = skipString(body, at)
+    else if (char === '/' && (body[at + 1] === '/' || body[at + 1] === '*')) at = skipSpace(body, at)
+    else if (char === '/' && !isIdentifier(before) && before !== ')' && before !== ']' && before !== '}') at = skipRegExp(body, at)
+    else {
+      if (char === '{' || char === '[' || char === '(') depth++
+      if (char === '}' || char === ']' || char === ')') depth--
+      at++
+    }
+    if (char !== ' ' && char !== '\n') before = char
+  }
+  return at
+}
+
+function skipString (body: string, at: number): number {
+  const quote = body[at]
+  for (at++; at < body.length && body[at] !== quote; at++) {
+    if (body[at] === '\\') at++
+    else if (quote === '`' && body.startsWith('${', at)) {
+      at += 2
+      while (at < body.length && body[at] !== '}') at = body[at] === ',' || body[at] === ';' ? at + 1 : skipValue(body, at)
+    }
+  }
+  return at + 1
+}
+
+function skipRegExp (body: string, at: number): number {
+  let inClass = false
+  for (at++; at < body.length && (inClass || body[at] !== '/'); at++) {
+    if (body[at] === '\\') at++
+    else if (body[at] === '[') inClass = true
+    else if (body[at] === ']') inClass = false
+  }
+  return at + 1
+}
+
+/** Behind white space and comments. */
+function skipSpace (body: string, at: number): number {
+  for (;;) {
+    if (body[at] === ' ' || body[at] === '\n') at++
+    else if (body.startsWith('//', at)) at = endOf(body, '\n', at)
+    else if (body.startsWith('/*', at)) at = endOf(body, '*/', at)
+    else return at
+  }
+}
+
+function endOf (body: string, mark: string, at: number): number {
+  const end = body.indexOf(mark, at)
+  return end === -1 ? body.length : end + mark.length
+}
+
+function isIdentifier (char: string | undefined): boolean {
+  return char !== undefined && (/[\w$]/.test(char) || char > '\x7f')
 }

@@ -58,7 +58,7 @@ async function learn (): Promise<Helpers> {
   const known = new Map<string, string>()
   let at = 0
   for (let statement = readHelper(code, at); statement !== undefined; statement = readHelper(code, at)) {
-    known.set(statement.name, statement.text)
+    known.set(statement.name, normalize(statement.text))
     at += statement.text.length
   }
   // eslint-disable-next-line no-new-func -- esbuild's own text
@@ -69,12 +69,17 @@ async function learn (): Promise<Helpers> {
     names: Object.keys(values),
     skip (code) {
       let at = 0
-      for (let helper = readHelper(code, at); helper !== undefined && known.get(helper.name) === helper.text; helper = readHelper(code, at)) {
+      for (let helper = readHelper(code, at); helper !== undefined && known.get(helper.name) === normalize(helper.text); helper = readHelper(code, at)) {
         at += helper.text.length
       }
       return at
     }
   }
+}
+
+/** esbuild renames a helper's parameter `all` to `all2` when the author has a variable `all`. */
+function normalize (text: string): string {
+  return text.replace(/([A-Za-z_$])\d+\b/g, '$1')
 }
 
 /** A helper is `var __name = ...`, up to the first line that is not indented and ends with a semicolon. */

@@ -8,11 +8,15 @@ import { Compiler } from './compiler.js'
 import { holdCompiler } from './esbuild.js'
 import { FairShare } from './fair-share.js'
 import type { Fault, FaultCode } from './fault.js'
+import { Flood } from './flood.js'
+import { loadHelpers } from './helpers.js'
 import { readLimits, type CharacterLimits } from './limits.js'
 import type { LoadedCharacter } from './loaded-character.js'
 import { silent, type Logger } from './logger.js'
 import { Plans } from './plan.js'
-import { CharacterRegistry, listCharacters, type LoadedCast } from './registry.js'
+import { explain } from './positions.js'
+import { CharacterRegistry, type LoadedCast } from './registry.js'
+import { claimRejections } from './rejections.js'
 import { Sources } from './resolver.js'
 import { DEFAULT_ROOT, Roots, type Place } from './roots.js'
 import { Units } from './unit.js'
@@ -72,28 +76,60 @@ export function createCharacterLibrary (options: CharacterLibraryOptions): Chara
   const letCompilerGo = holdCompiler()
   const registries = new Set<CharacterRegistry>()
   const releasing = new Set<Promise<void>>()
-  let live = 0
+  const casts = new Set<Cast>()
+  const flood = new Flood()
+  const letRejectionsGo = claimRejections(onRejection)
   let closed = false
+  // Ready before the first session comes; if it fails, that session's load says so
+  thread.start()
+  loadHelpers().catch(() => {})
 
-  function onStall (stall: Stall): void {
-    log.warn({ ms: stall.ms, frames: stall.frames.slice(0, 3) }, 'The event loop was held')
+  function onStall ({ frames, ms }: Stall): void {
+    for (const cast of casts) {
+      const who = cast.identify(frames)
+      if (who === undefined) continue
+      observe({ type: 'stuck', character: who.character, file: who.file, ms })
+      tell(`stuck ${who.file}:${who.line}`, { ...who, ms }, 'Character code held the event loop after an await, where it cannot be interrupted')
+      return
+    }
   }
 
   function onFault (fault: Fault, file: string, session: SessionFacts, character: LoadedCharacter | undefined): void {
     observe({ type: 'fault', session: session.id, code: fault.code })
     const { line, column } = fault.place
-    log.warn({ session: session.id, character: character?.name, file, line, column, code: fault.code }, fault.message)
+    tell(`${fault.code} ${file}:${line}`, { session: session.id, character: character?.name, file, line, column, code: fault.code }, fault.message)
+  }
+
+  function onRejection (reason: unknown): boolean {
+    const { place, message } = explain(reason, file => plans.find(file))
+    if (place === undefined) return false
+    const { file, line, column } = place
+    tell(`rejection ${file}:${line}`, { file, line, column, code: 'execution_error' }, `A promise was rejected and nobody awaits it: ${message}`)
+    return true
+  }
+
+  function tell (key: string, fields: object, message: string): void {
+    const again = flood.count(key)
+    if (again !== undefined) log.warn(again === 0 ? fields : { ...fields, again }, message)
   }
 
   async function load (directory: unknown, session: SessionFacts, reload: boolean): Promise<LoadedCast> {
     const started = performance.now()
-    thread.start()
     const place = roots.resolve(directory)
     const plan = await plans.get(place.path, place.root)
-    live++
-    const cast = await Cast.load({ plan, place, session, share, limits, log, watchdog, onFault: (fault, file, character) => onFault(fault, file, session, character) })
+    const cast = new Cast({ plan, place, session, share, limits, log, watchdog, onFault: (fault, file, character) => onFault(fault, file, session, character) })
+    if (casts.add(cast).size === 1) thread.watch(true)
+    try {
+      await cast.load()
+    } catch (error) {
+      await release(cast, session)
+      throw error
+    }
     const durationMs = Math.round((performance.now() - started) * 100) / 100
-    for (const { code } of cast.errors) observe({ type: 'load_error', session: session.id, code })
+    for (const { code, file, line, column, message } of cast.errors) {
+      observe({ type: 'load_error', session: session.id, code })
+      tell(`${code} ${place.name} ${file}:${line}`, { session: session.id, directory: place.name, file, line, column, code }, message)
+    }
     observe({ type: 'loaded', session: session.id, directory: place.name, count: cast.characters.length, errors: cast.errors.length, durationMs, reload })
     return {
       cast,
@@ -103,7 +139,6 @@ export function createCharacterLibrary (options: CharacterLibraryOptions): Chara
         error_count: cast.errors.length,
         total_files: cast.totalFiles,
         duration_ms: durationMs,
-        characters: listCharacters(cast.characters),
         errors: cast.errors
       }
     }
@@ -111,7 +146,7 @@ export function createCharacterLibrary (options: CharacterLibraryOptions): Chara
 
   function release (cast: Cast, session: SessionFacts): Promise<void> {
     const released = cast.purge().finally(() => {
-      live--
+      if (casts.delete(cast) && casts.size === 0) thread.watch(false)
       releasing.delete(released)
       observe({ type: 'purged', session: session.id, directory: cast.place.name })
     })
@@ -139,10 +174,11 @@ export function createCharacterLibrary (options: CharacterLibraryOptions): Chara
       return registry
     },
 
-    get live () { return live },
+    get live () { return casts.size },
 
     async close () {
       closed = true
+      letRejectionsGo()
       await Promise.all([...registries].map(registry => registry.purge()))
       await Promise.all(releasing)
       await Promise.all([thread.stop(), letCompilerGo()])

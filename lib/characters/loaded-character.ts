@@ -79,6 +79,8 @@ export class LoadedCharacter {
     })
   }
 
+  get disposable (): boolean { return this.#character.dispose !== undefined }
+
   /** For the cast's purge: ends what the character itself has to end. */
   dispose (): unknown {
     return this.#character.dispose?.()

@@ -5,22 +5,23 @@
  */
 import { extname } from 'node:path'
 import { parse } from 'es-module-lexer'
-import type { Compiled } from './compiler.js'
+import type { Compiled, Import } from './compiler.js'
 import { options, transform } from './esbuild.js'
 import type { Link } from './plan.js'
 import { languages } from './resolver.js'
 import type { Source } from './source.js'
 
-export interface MissingName { specifier: string, name: string, line: number, column: number }
+export interface MissingName { item: Import, name: string }
 
 export async function missingNames (code: Compiled, links: ReadonlyMap<string, Link>, source: Source): Promise<MissingName | undefined> {
-  for (const { specifier, names, line, column } of code.imports) {
+  for (const item of code.imports) {
+    const { specifier, names } = item
     const link = links.get(specifier)
     if (link === undefined) continue
     for (const name of names) {
       if (hasExport(link, name)) continue
       const imported = await importedNames(source)
-      if (imported.get(specifier)?.has(name)) return { specifier, name, line, column }
+      if (imported.get(specifier)?.has(name)) return { item, name }
     }
   }
   return undefined

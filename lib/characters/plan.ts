@@ -5,11 +5,12 @@
  */
 import { readdirSync, statSync } from 'node:fs'
 import { extname, join } from 'node:path'
-import type { Compiler } from './compiler.js'
+import type { Compiler, Import } from './compiler.js'
 import type { FairShare } from './fair-share.js'
 import { Fault, type FaultCode } from './fault.js'
 import { missingNames } from './missing-names.js'
 import { importHost } from './packages.js'
+import type { SourcePositions } from './positions.js'
 import { ImportProblem, languages, readSpecifier, type Sources } from './resolver.js'
 import { isUnchanged, OutsideRoot, toStamp, type Source, type Stamp } from './source.js'
 import type { Unit, Units } from './unit.js'
@@ -104,12 +105,10 @@ export class Plan {
     return true
   }
 
+  /** The module of a file, if the cast has it. */
   find (file: string): Module | undefined {
     return this.#modules.get(file)
   }
-
-  /** Number of modules; a namespace that holds them all has nothing left to evaluate. */
-  get size (): number { return this.#modules.size }
 
   /** A module and all it needs, imported ones first. */
   order (module: Module): Module[] {
@@ -188,8 +187,9 @@ export class Plan {
     const { file } = module.source
     const loads: (() => Promise<Module | undefined>)[] = []
     if (module.links.size > 0) return loads
-    for (const { specifier, line, column } of module.unit?.code.imports ?? []) {
-      const fail = (message: string, code: FaultCode = 'import_error') => { module.fault ??= new Fault(code, message, { file, line, column }) }
+    for (const item of module.unit?.code.imports ?? []) {
+      const { specifier } = item
+      const fail = (message: string, code: FaultCode = 'import_error') => { module.fault ??= new Fault(code, message, { file, ...placeOf(module, item) }) }
       try {
         const target = readSpecifier(specifier, file, this.root)
         if (target.kind === 'provided') module.links.set(specifier, { host: provided, specifier })
@@ -237,9 +237,14 @@ export class Plan {
     if (unit === null || module.fault !== undefined) return
     const missing = await missingNames(unit.code, module.links, source)
     if (missing === undefined) return
-    const { specifier, name, line, column } = missing
-    module.fault = new Fault('import_error', `'${specifier}' does not export '${name}'.`, { file: source.file, line, column })
+    const { item, name } = missing
+    module.fault = new Fault('import_error', `'${item.specifier}' does not export '${name}'.`, { file: source.file, ...placeOf(module, item) })
   }
+}
+
+/** Where an import stands in the module's source. */
+function placeOf (module: Module, { place, line, column }: Import): { line: number, column: number } {
+  return place ?? module.unit?.code.positions.find(line, column) ?? { line: 1, column: 1 }
 }
 
 /** A module and all it needs, imported ones first. */
@@ -308,6 +313,15 @@ export class Plans {
     this.#plans.delete(key)
     this.#plans.set(key, plan)
     if (this.#plans.size > Plans.MAX) this.#plans.delete(this.#plans.keys().next().value!)
+  }
+
+  /** The compiled positions of a file of any cast. */
+  find (file: string): SourcePositions | undefined {
+    for (const plan of this.#plans.values()) {
+      const module = plan.find(file)
+      if (module?.unit) return module.unit.code.positions
+    }
+    return undefined
   }
 
   clear (): void {

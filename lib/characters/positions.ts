@@ -24,6 +24,22 @@ export class SourcePositions {
     if (!('originalLine' in entry)) return undefined
     return { line: entry.originalLine + 1, column: entry.originalColumn + 1 }
   }
+
+  /** The place of an offset in the generated code. */
+  findOffset (code: string, offset: number): { line: number, column: number } | undefined {
+    return this.find(...lineAndColumn(code, offset))
+  }
+}
+
+/** 0-based line and column of an offset. */
+function lineAndColumn (code: string, offset: number): [line: number, column: number] {
+  let line = 0
+  let start = 0
+  for (let end = code.indexOf('\n'); end !== -1 && end < offset; end = code.indexOf('\n', start)) {
+    line++
+    start = end + 1
+  }
+  return [line, offset - start]
 }
 
 /** esbuild counts columns in bytes of UTF-8 from 0; people, editors and V8 count characters. 1-based. */

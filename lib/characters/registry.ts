@@ -26,7 +26,8 @@ export interface ReloadHooks {
   beforeSwap?: () => Promise<void> | void
 }
 
-export interface LoadedCast { cast: Cast, report: LoadReport }
+/** A cast, and what loading it came to; the characters are listed when asked. */
+export interface LoadedCast { cast: Cast, report: Omit<LoadReport, 'characters'> }
 
 export interface RegistryOptions {
   session: SessionFacts
@@ -41,7 +42,7 @@ export class CharacterRegistry {
   readonly session: SessionFacts
   readonly #options: RegistryOptions
   #cast: Cast | undefined
-  #report: LoadReport
+  #report: LoadedCast['report']
   #queue: Promise<unknown> = Promise.resolve()
   #purged: Promise<void> | undefined
 
@@ -56,7 +57,7 @@ export class CharacterRegistry {
   get directory (): string { return this.#report.directory }
   get size (): number { return this.#characters.length }
   /** Of the last load that was swapped in. */
-  get report (): LoadReport { return this.#report }
+  get report (): LoadReport { return { ...this.#report, characters: this.list() } }
 
   /** All that can be selected, in the order of their files. */
   names (): string[] {
@@ -64,7 +65,7 @@ export class CharacterRegistry {
   }
 
   list (): ListedCharacter[] {
-    return listCharacters(this.#characters)
+    return this.#characters.map(({ name, metadata }) => ({ name, good: metadata?.good ?? null, comment: metadata?.comment ?? null }))
   }
 
   first (): LoadedCharacter | undefined {
@@ -115,7 +116,7 @@ export class CharacterRegistry {
     this.#cast = cast
     this.#report = report
     if (old !== undefined) release(old).catch(() => {})
-    return report
+    return this.report
   }
 
   get #over (): boolean { return this.#purged !== undefined }
@@ -128,10 +129,6 @@ export class CharacterRegistry {
     await this.#queue
     onPurge(this)
   }
-}
-
-export function listCharacters (characters: readonly LoadedCharacter[]): ListedCharacter[] {
-  return characters.map(({ name, metadata }) => ({ name, good: metadata?.good ?? null, comment: metadata?.comment ?? null }))
 }
 
 function isOver (): RealtimeError {

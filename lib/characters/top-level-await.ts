@@ -11,26 +11,41 @@
  */
 import { parse } from 'es-module-lexer'
 import { options, transform } from './esbuild.js'
+import { SourcePositions } from './positions.js'
 
-export interface Awaited { code: string, map: string, exports: string[] }
+export interface Awaited {
+  code: string
+  map: string
+  exports: string[]
+  /** Where each specifier stands in the source: the second pass no longer knows. */
+  places: ReadonlyMap<string, { line: number, column: number }>
+}
 
 export async function transformWithAwait (text: string, loader: 'ts' | 'js'): Promise<Awaited> {
   const module = await transform(text, { ...options, loader, format: 'esm' })
-  const { imports, exports, getters, body } = takeApart(module.code)
+  const { imports, exports, getters, body, specifiers } = takeApart(module.code)
+  const positions = new SourcePositions(module.map, 0)
+  const places = new Map<string, { line: number, column: number }>()
+  for (const { name, at } of specifiers) {
+    const place = positions.findOffset(module.code, at)
+    if (place !== undefined) places.set(name, place)
+  }
   const map = JSON.parse(module.map) as { mappings: string }
   map.mappings = `;${map.mappings}`
   const source = `${imports} __run(async (__names) => { __names({ ${getters} });\n${body}})\n` +
     `//# sourceMappingURL=data:application/json;base64,${Buffer.from(JSON.stringify(map)).toString('base64')}`
   const { code, map: composed } = await transform(source, { ...options, loader: 'js' })
-  return { code, map: composed, exports }
+  return { code, map: composed, exports, places }
 }
 
 /** Import statements and the export clause that esbuild wrote, and what is left of the module without them. */
-function takeApart (code: string): { imports: string, exports: string[], getters: string, body: string } {
+function takeApart (code: string): { imports: string, exports: string[], getters: string, body: string, specifiers: { name: string, at: number }[] } {
   const imports: string[] = []
+  const specifiers: { name: string, at: number }[] = []
   let body = code
   for (const item of parse(code)[0]) {
     if (item.type !== 'static' && item.type !== 'reexport-star') continue
+    specifiers.push({ name: item.specifier, at: item.start - 1 })
     const statement = code.slice(item.importStart, item.importEnd)
     imports.push(statement.replaceAll('\n', ' ') + ';')
     body = blank(body, item.importStart, item.importEnd)
@@ -48,7 +63,7 @@ function takeApart (code: string): { imports: string, exports: string[], getters
     }
     body = blank(body, clause, end)
   }
-  return { imports: imports.join(' '), exports, getters: getters.join(', '), body }
+  return { imports: imports.join(' '), exports, getters: getters.join(', '), body, specifiers }
 }
 
 /** Overwrites with spaces, keeping the lines. */

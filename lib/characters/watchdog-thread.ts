@@ -4,6 +4,7 @@
  * main thread, pauses it for about a millisecond, and reads the call stack. So an endless loop is
  * reported with its line, and whoever stalls the server is named while it does.
  */
+import { fileURLToPath } from 'node:url'
 import { receiveMessageOnPort, MessageChannel, Worker, type MessagePort } from 'node:worker_threads'
 
 export interface Sighting {
@@ -12,22 +13,22 @@ export interface Sighting {
 
 export interface Stall extends Sighting { ms: number }
 
-/** Milliseconds between two looks at the clock. */
-const TICK = 20
+/** Milliseconds between two looks at the clock, and between two signs of life. */
+const TICK = 40
 
-// Cells of the shared memory
+// Cells of the shared memory: signs of life, guarded calls begun and ended (odd: one runs), its limit
 const BEAT = 0
 const GUARD = 1
 const LIMIT = 2
-const CELLS = 4
+const CELLS = 3
 
 /**
  * The thread's own code: it gets to the thread as text, so that the thread needs no file, no loader,
  * and starts in a few milliseconds from source as well as from the build. It may use nothing from outside.
  */
 function watch (require: NodeJS.Require, cells: Int32Array, port: MessagePort, tick: number, stallMs: number): void {
-  const { Session } = require('node:inspector') as typeof import('node:inspector')
   const inspector = require('node:inspector') as typeof import('node:inspector')
+  const { writeSync } = require('node:fs') as typeof import('node:fs')
   let beat = -1
   let beatAt = 0
   let beatSeen = false
@@ -35,11 +36,14 @@ function watch (require: NodeJS.Require, cells: Int32Array, port: MessagePort, t
   let guardAt = 0
   let guardSeen = false
   let looking = false
+  let told = false
+  let top: { file: string, line: number } | undefined
+  let timer: NodeJS.Timeout | undefined
 
   function look (report: object): void {
     if (looking || inspector.url() !== undefined) return
     looking = true
-    const session = new Session()
+    const session = new inspector.Session()
     const files = new Map<string, string>()
     try {
       session.connectToMainThread()
@@ -53,6 +57,7 @@ function watch (require: NodeJS.Require, cells: Int32Array, port: MessagePort, t
         file: files.get(location.scriptId) ?? '', line: location.lineNumber, column: location.columnNumber ?? 0
       }))
       port.postMessage({ ...report, frames })
+      top = frames.find(frame => frame.file.startsWith('file:') && !frame.file.includes('/node_modules/'))
       session.post('Debugger.resume')
       session.post('Debugger.disable', () => {
         session.disconnect()
@@ -63,7 +68,7 @@ function watch (require: NodeJS.Require, cells: Int32Array, port: MessagePort, t
     session.post('Debugger.pause')
   }
 
-  setInterval(() => {
+  function check (): void {
     const now = performance.now()
     const currentGuard = Atomics.load(cells, 1)
     if (currentGuard !== guard) {
@@ -78,12 +83,24 @@ function watch (require: NodeJS.Require, cells: Int32Array, port: MessagePort, t
     if (currentBeat !== beat) {
       beat = currentBeat
       beatAt = now
-      beatSeen = false
+      beatSeen = told = false
+      top = undefined
+    } else if (beatSeen && !told && top !== undefined && now - beatAt > stallMs * 10) {
+      // It may never come back to log it: say it from here
+      told = true
+      writeSync(2, JSON.stringify({ level: 50, time: Date.now(), file: top.file, ms: Math.round(now - beatAt), msg: 'The event loop is held' }) + '\n')
     } else if (!beatSeen && guard % 2 === 0 && now - beatAt > stallMs) {
       beatSeen = true
       look({ type: 'stall' })
     }
-  }, tick)
+  }
+
+  // Nothing to watch, nothing to do
+  port.on('message', (watching: boolean) => {
+    clearInterval(timer)
+    beatAt = performance.now()
+    if (watching) timer = setInterval(check, tick)
+  })
 }
 
 export interface WatchdogThreadOptions {
@@ -91,6 +108,11 @@ export interface WatchdogThreadOptions {
   stallMs: number
   /** Called when the main thread is back, with what held it and for how long. */
   onStall: (stall: Stall) => void
+}
+
+/** The debugger calls files by their URL. */
+function withPaths (frames: Sighting['frames']): Sighting['frames'] {
+  return frames.map(frame => frame.file.startsWith('file:') ? { ...frame, file: fileURLToPath(frame.file) } : frame)
 }
 
 export class WatchdogThread {
@@ -106,7 +128,7 @@ export class WatchdogThread {
     this.#options = options
   }
 
-  /** Watches from now on; the thread keeps no process alive. */
+  /** Starts the thread, which sleeps and keeps no process alive. */
   start (): void {
     if (this.#worker !== undefined) return
     const { port1, port2 } = new MessageChannel()
@@ -124,8 +146,14 @@ export class WatchdogThread {
     this.#worker.unref()
     this.#worker.on('error', () => { this.#worker = undefined })
     this.#port = port1
+  }
+
+  /** Watches, or sleeps. */
+  watch (on: boolean): void {
+    clearInterval(this.#beats)
+    this.#port?.postMessage(on)
     this.#beatAt = performance.now()
-    this.#beats = setInterval(() => this.#beat(), TICK).unref()
+    if (on) this.#beats = setInterval(() => this.#beat(), TICK).unref()
   }
 
   async stop (): Promise<void> {
@@ -152,7 +180,7 @@ export class WatchdogThread {
     const guard = Atomics.load(this.#cells, GUARD)
     let frames: Sighting['frames'] = []
     for (const message of this.#messages()) {
-      if (message.type === 'guard' && message.guard === guard) frames = message.frames
+      if (message.type === 'guard' && message.guard === guard) frames = withPaths(message.frames)
     }
     return frames
   }
@@ -165,7 +193,7 @@ export class WatchdogThread {
     for (const message of this.#messages()) if (message.type === 'stall') this.#stall = message
     const stall = this.#stall
     this.#stall = undefined
-    if (stall !== undefined) this.#options.onStall({ frames: stall.frames, ms })
+    if (stall !== undefined) this.#options.onStall({ frames: withPaths(stall.frames), ms })
   }
 
   * #messages (): Generator<{ type: string, guard?: number, frames: Sighting['frames'] }> {
