@@ -1,0 +1,120 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { packageRoot } from '../lib/package-root.js'
+import { TestClient } from '../test/support/client.js'
+import { base64 } from '../test/support/engines.js'
+import { clips, readClip } from '../test/support/wav.js'
+import { countWrongWords } from '../test/support/words.js'
+import { percentile, round, type Figure } from './figure.js'
+
+const CHUNK = 2400
+
+/** The built server as `npm start` runs it, with the local engines, and one person talking to it in real time. */
+export default async function ({ quick }: { json: boolean, quick: boolean }): Promise<Figure[]> {
+  const server = await startServer()
+  try {
+    await delay(2000)
+    const idle = residentMegabytes(server.child.pid!)
+    const { latencies, wrong, words } = await talk(server.url, quick ? 1 : 5)
+    const loopDelay = await metric(server.url, 'nodejs_eventloop_lag_p99_seconds')
+    return [
+      { name: 'ready after', value: round(server.readyMs / 1000), unit: 's', limit: 5, note: 'from spawn to listening, local engines loaded' },
+      { name: 'idle server', value: round(idle), unit: 'MB', limit: 400, note: 'RSS, local engines loaded' },
+      { name: 'end of speech to first audio p50', value: round(percentile(latencies, 50)), unit: 'ms', limit: 200, note: 'speech_stopped to the first output_audio.delta, at the client' },
+      { name: 'end of speech to first audio p95', value: round(percentile(latencies, 95)), unit: 'ms' },
+      { name: 'wrong words', value: wrong, unit: `of ${words}`, limit: 2, note: 'worst of the rounds' },
+      { name: 'event-loop delay p99 during turns', value: round(loopDelay * 1000), unit: 'ms', limit: 20 },
+      { name: 'idle server without local engines', value: round(await remoteOnly()), unit: 'MB', limit: 120, note: 'RSS, speech engines given as objects' }
+    ]
+  } finally {
+    await stop(server.child)
+  }
+}
+
+async function talk (url: string, rounds: number): Promise<{ latencies: number[], wrong: number, words: number }> {
+  const client = await TestClient.connect(`${url.replace('http', 'ws')}/v1/realtime`)
+  client.send({ type: 'session.update', session: { type: 'realtime', audio: { input: { transcription: {} } } } })
+  let stoppedAt = 0
+  const latencies: number[] = []
+  client.socket.prependListener('message', data => {
+    const text = String(data).slice(0, 60)
+    if (text.includes('speech_stopped')) stoppedAt = performance.now()
+    if (stoppedAt > 0 && text.includes('output_audio.delta')) {
+      latencies.push(performance.now() - stoppedAt)
+      stoppedAt = 0
+    }
+  })
+  let worst = 0
+  for (let round = 0; round < rounds; round++) {
+    let wrong = 0
+    for (const [name, said] of Object.entries(clips)) {
+      const clip = await readClip(name)
+      const audio = new Int16Array(clip.length + 12 * CHUNK)
+      audio.set(clip, 3 * CHUNK)
+      const done = client.next('response.done')
+      let due = performance.now()
+      for (let at = 0; at < audio.length; at += CHUNK) {
+        client.send({ type: 'input_audio_buffer.append', audio: base64(audio.subarray(at, at + CHUNK)) })
+        due += 100
+        await delay(Math.max(0, due - performance.now()))
+      }
+      await done
+      wrong += countWrongWords(client.of('conversation.item.input_audio_transcription.completed').at(-1)!.transcript, said)
+    }
+    worst = Math.max(worst, wrong)
+  }
+  await client.close()
+  return { latencies, wrong: worst, words: Object.values(clips).join(' ').split(' ').length }
+}
+
+async function startServer (): Promise<{ child: ChildProcess, url: string, readyMs: number }> {
+  const began = performance.now()
+  const child = spawn(process.execPath, ['--enable-source-maps', join(packageRoot, 'dist', 'server.js')], {
+    env: { PATH: process.env.PATH, PORT: '0', LOG_LEVEL: 'warn' }, stdio: ['ignore', 'pipe', 'inherit']
+  })
+  const url = await new Promise<string>((resolve, reject) => {
+    let output = ''
+    child.stdout!.on('data', chunk => {
+      output += chunk
+      const match = /listens on (http\S+)/.exec(output)
+      if (match !== null) resolve(match[1]!)
+    })
+    child.once('exit', () => reject(new Error('The server did not start: run npm run build first.')))
+  })
+  return { child, url, readyMs: performance.now() - began }
+}
+
+/** RSS of a server that runs in a process of its own with no local engine. */
+async function remoteOnly (): Promise<number> {
+  const script = `
+    import Fastify from 'fastify'
+    import dramatis from ${JSON.stringify(join(packageRoot, 'dist', 'app.js'))}
+    const engine = { name: 'remote', voices: ['one'], async * detect () {}, async * transcribe () {}, async * synthesize () {} }
+    const app = Fastify()
+    await app.register(dramatis, { vad: engine, stt: engine, tts: engine })
+    await app.listen({ port: 0 })
+    process.stdout.write('ready')`
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', script], { cwd: packageRoot, stdio: ['ignore', 'pipe', 'inherit'] })
+  await new Promise(resolve => child.stdout.once('data', resolve))
+  await delay(2000)
+  const megabytes = residentMegabytes(child.pid!)
+  await stop(child)
+  return megabytes
+}
+
+async function metric (url: string, name: string): Promise<number> {
+  const page = await (await fetch(`${url}/metrics`)).text()
+  return Number(new RegExp(`^${name} (\\S+)`, 'm').exec(page)?.[1])
+}
+
+function residentMegabytes (pid: number): number {
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1000
+}
+
+async function stop (child: ChildProcess): Promise<void> {
+  const gone = new Promise(resolve => child.once('exit', resolve))
+  child.kill('SIGTERM')
+  await gone
+}
