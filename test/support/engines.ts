@@ -30,6 +30,13 @@ export function hang (signal: AbortSignal): Promise<never> {
   })
 }
 
+/** Says one sentence and starts another, until somebody stops it. */
+export const endless: Script = async function * (request, signal) {
+  yield { type: 'text', delta: 'This is the first sentence of many. ' }
+  yield { type: 'text', delta: 'And this ' }
+  await hang(signal)
+}
+
 export interface ScriptedLlm extends LlmEngine {
   readonly requests: LlmRequest[]
 }
