@@ -190,7 +190,6 @@ export function createOpenAiLlm (options: OpenAiLlmOptions = {}): LlmEngine {
       baseURL: shown,
       // All that the client would else take from the environment is said here.
       apiKey: 'unused',
-      adminAPIKey: null,
       organization: null,
       project: null,
       logLevel: 'off',
