@@ -2,7 +2,7 @@
  * Builtin modules that open things, as a namespace sees them: the same functions and classes, whose
  * results end with the namespace. Other builtins are handed out as they are.
  */
-import { tracked, overlay, type Scope } from './scope.js'
+import { overlay, purged, tracked, type Scope } from './scope.js'
 
 type Ending = (opened: any) => void
 
@@ -51,11 +51,17 @@ export function builtinView (specifier: string, host: object, scope: Scope): obj
   return withDefault(original, own)
 }
 
+/** Methods by which what is ended could begin again. */
+const BEGINNINGS = ['listen', 'connect', 'bind']
+
 /** An error event that nobody listens to would end the process. */
 function track (scope: Scope, original: Function, end: Ending): Function {
   return tracked(scope, original, opened => {
     const emitter = opened as Partial<NodeJS.EventEmitter>
     emitter.on?.('error', () => {})
+    for (const name of BEGINNINGS) {
+      if (name in opened) Object.defineProperty(opened, name, { value: () => { throw purged() } })
+    }
     end(opened)
   })
 }

@@ -74,7 +74,7 @@ export class Calls {
     for (const abort of this.#aborts) abort(replaced())
     if (this.#running.size === 0) return
     let timer: NodeJS.Timeout | undefined
-    const late = new Promise(resolve => { timer = setTimeout(resolve, this.#options.limits.settleMs).unref() })
+    const late = new Promise(resolve => { timer = setTimeout(resolve, this.#options.limits.settleMs) })
     await Promise.race([Promise.allSettled(this.#running), late])
     clearTimeout(timer)
   }

@@ -171,7 +171,7 @@ export class Cast {
     }
     if (waiting.length === 0) return
     let timer: NodeJS.Timeout | undefined
-    const late = new Promise(resolve => { timer = setTimeout(resolve, this.#options.limits.disposeMs).unref() })
+    const late = new Promise(resolve => { timer = setTimeout(resolve, this.#options.limits.disposeMs) })
     await Promise.race([Promise.all(waiting), late])
     clearTimeout(timer)
   }

@@ -11,7 +11,7 @@ import { parse } from 'es-module-lexer'
 import { isTransformFailure, NAME, options, transform } from './esbuild.js'
 import { loadHelpers, type Helpers } from './helpers.js'
 import { Lru } from './lru.js'
-import { byteColumn, SourcePositions } from './positions.js'
+import { byteColumn, SourcePositions, type LineColumn } from './positions.js'
 import { transformWithAwait } from './top-level-await.js'
 
 /** One static import. */
@@ -21,7 +21,7 @@ export interface Import {
   line: number
   column: number
   /** Where it stands in the source, if the generated code no longer knows. */
-  place?: { line: number, column: number } | undefined
+  place?: LineColumn | undefined
   /** Names that are read from it; `*` re-exports are in {@link Compiled.stars}. */
   names: readonly string[]
 }
@@ -39,7 +39,7 @@ export interface Compiled {
   /** Has top-level await. Its evaluation is a promise. */
   async: boolean
   /** Where its top-level awaits stand. */
-  awaits: readonly { line: number, column: number }[]
+  awaits: readonly LineColumn[]
   positions: SourcePositions
 }
 
@@ -48,7 +48,7 @@ export interface CompileFault { kind: 'fault', message: string, line: number, co
 export type Language = 'ts' | 'js' | 'json'
 
 /** Parameters that a namespace can fill in beside esbuild's helpers; unused ones are left out. */
-export const linkParams = ['module', 'exports', 'require', '__load', '__meta', '__run'] as const
+export const linkParams = ['module', 'exports', 'require', '__load', '__meta', '__run', '__at'] as const
 export const scopeParams = [
   'setTimeout', 'setInterval', 'setImmediate', 'clearTimeout', 'clearInterval', 'clearImmediate',
   'fetch', 'WebSocket', 'EventSource', 'BroadcastChannel', 'globalThis', 'global', 'process'
@@ -94,7 +94,7 @@ async function compileModule (text: string, loader: 'ts' | 'js'): Promise<Compil
 
 async function compileWithAwait (text: string, loader: 'ts' | 'js', helpers: Helpers, awaits: Compiled['awaits']): Promise<Compiled | CompileFault> {
   try {
-    const { code, map, exports, places } = await transformWithAwait(text, loader)
+    const { code, map, exports, places } = await transformWithAwait(text, loader, awaits)
     const compiled = finish(code, map, helpers)
     const imports = compiled.imports.map(item => ({ ...item, place: places.get(item.specifier) }))
     return { ...compiled, imports, exports: [...compiled.exports, ...exports], async: true, awaits }
@@ -120,7 +120,7 @@ function toFault (error: Message | undefined, source: string): CompileFault {
   return { kind: 'fault', message: error?.text ?? 'The file cannot be compiled.', ...toPlace(error, source) }
 }
 
-function toPlace (error: Message | undefined, source: string): { line: number, column: number } {
+function toPlace (error: Message | undefined, source: string): LineColumn {
   const location = error?.location
   return location ? { line: location.line, column: byteColumn(source, location.line, location.column) } : { line: 1, column: 1 }
 }

@@ -5,8 +5,10 @@
  * the nearest thing around it is told instead.
  */
 import type { Compiled } from './compiler.js'
+import type { LineColumn } from './positions.js'
+import { isIdentifier, skipSpace, skipString, skipValue } from './scan.js'
 
-export function locateField (code: Compiled, path: readonly string[]): { line: number, column: number } | undefined {
+export function locateField (code: Compiled, path: readonly string[]): LineColumn | undefined {
   const start = findDefaultExport(code.body)
   if (start === -1) return undefined
   let at = start
@@ -28,10 +30,19 @@ function findDefaultExport (body: string): number {
   if (header === -1) return -1
   let end = header + getter.length
   while (isIdentifier(body[end])) end++
-  const name = body.slice(header + getter.length, end)
+  return findDeclaration(body, body.slice(header + getter.length, end))
+}
+
+/** Follows `var a = b;` to where b is declared. */
+function findDeclaration (body: string, name: string): number {
   for (const keyword of ['var', 'const', 'let', 'class', 'function']) {
-    const at = body.indexOf(`\n${keyword} ${name}`)
-    if (at !== -1) return at + 1
+    const at = body.indexOf(`\n${keyword} ${name}`) + 1
+    if (at === 0) continue
+    const value = body.indexOf(' = ', at) + 3
+    let end = value
+    while (isIdentifier(body[end])) end++
+    const other = body[end] === ';' && end > value ? findDeclaration(body, body.slice(value, end)) : -1
+    return other === -1 ? at : other
   }
   return -1
 }
@@ -69,65 +80,4 @@ function valueOf (body: string, at: number): number {
   if (body[at] === '"' || body[at] === '\'') end = skipString(body, at)
   else while (isIdentifier(body[end])) end++
   return body[end] === ':' ? skipSpace(body, end + 1) : at
-}
-
-/** The end of an expression or member: the next comma or closing bracket outside of all that opens within. */
-function skipValue (body: string, at: number): number {
-  let depth = 0
-  let before = ','
-  while (at < body.length) {
-    const char = body[at]!
-    if (depth === 0 && (char === ',' || char === '}' || char === ']' || char === ')' || char === ';')) return at
-    if (char === '"' || char === '\'' || char === '`') at = skipString(body, at)
-    else if (char === '/' && (body[at + 1] === '/' || body[at + 1] === '*')) at = skipSpace(body, at)
-    else if (char === '/' && !isIdentifier(before) && before !== ')' && before !== ']' && before !== '}') at = skipRegExp(body, at)
-    else {
-      if (char === '{' || char === '[' || char === '(') depth++
-      if (char === '}' || char === ']' || char === ')') depth--
-      at++
-    }
-    if (char !== ' ' && char !== '\n') before = char
-  }
-  return at
-}
-
-function skipString (body: string, at: number): number {
-  const quote = body[at]
-  for (at++; at < body.length && body[at] !== quote; at++) {
-    if (body[at] === '\\') at++
-    else if (quote === '`' && body.startsWith('${', at)) {
-      at += 2
-      while (at < body.length && body[at] !== '}') at = body[at] === ',' || body[at] === ';' ? at + 1 : skipValue(body, at)
-    }
-  }
-  return at + 1
-}
-
-function skipRegExp (body: string, at: number): number {
-  let inClass = false
-  for (at++; at < body.length && (inClass || body[at] !== '/'); at++) {
-    if (body[at] === '\\') at++
-    else if (body[at] === '[') inClass = true
-    else if (body[at] === ']') inClass = false
-  }
-  return at + 1
-}
-
-/** Behind white space and comments. */
-function skipSpace (body: string, at: number): number {
-  for (;;) {
-    if (body[at] === ' ' || body[at] === '\n') at++
-    else if (body.startsWith('//', at)) at = endOf(body, '\n', at)
-    else if (body.startsWith('/*', at)) at = endOf(body, '*/', at)
-    else return at
-  }
-}
-
-function endOf (body: string, mark: string, at: number): number {
-  const end = body.indexOf(mark, at)
-  return end === -1 ? body.length : end + mark.length
-}
-
-function isIdentifier (char: string | undefined): boolean {
-  return char !== undefined && (/[\w$]/.test(char) || char > '\x7f')
 }

@@ -12,7 +12,7 @@ export interface CharacterLimits {
   toolMs: number
   /** How long all `dispose()` of a cast may take together. Default 1,000. */
   disposeMs: number
-  /** How long a replaced cast waits for calls that ignore their signal, before it is purged all the same. Default 5,000. */
+  /** How long a replaced cast waits for calls that ignore their signal, before it is purged all the same. Default 2,000. */
   settleMs: number
   /** How long the event loop may be held until the watchdog thread looks who does it. Default 200. */
   stallMs: number
@@ -27,7 +27,7 @@ export const defaultLimits: Readonly<CharacterLimits> = Object.freeze({
   promptMs: 5_000,
   toolMs: 30_000,
   disposeMs: 1_000,
-  settleMs: 5_000,
+  settleMs: 2_000,
   stallMs: 200,
   cacheBytes: 64 * 1024 * 1024
 })

@@ -2,12 +2,9 @@
  * A character as a session sees it. All of its code is called through here: bounded in time, guarded
  * against loops and throws, and cut off from the session once its cast is replaced or gone.
  */
-import type { Static } from '@sinclair/typebox'
-import type { CharacterData, CharacterSchema } from './schema.js'
-import type { Character, CharacterTool, CharacterExample, Voice } from './character.js'
+import type { CharacterData } from './schema.js'
+import type { Character, CharacterTool, CharacterExample, Instructions, Voice } from './character.js'
 import type { Calls } from './calls.js'
-
-type Data = Static<typeof CharacterSchema>
 
 export interface OfferedTool {
   readonly name: string
@@ -33,8 +30,8 @@ export class LoadedCharacter {
     this.#calls = calls
   }
 
-  get instructions (): Data['instructions'] { return this.#character.instructions }
-  get metadata (): Data['metadata'] { return this.#character.metadata }
+  get instructions (): Instructions { return this.#character.instructions }
+  get metadata (): CharacterData['metadata'] { return this.#character.metadata }
   get examples (): readonly CharacterExample[] | undefined { return this.#character.examples }
   get greeting (): string | undefined { return this.#character.greeting }
   get llm (): CharacterData['llm'] { return this.#character.llm }

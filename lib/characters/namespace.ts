@@ -22,6 +22,8 @@ interface Instance {
   fault: Fault | undefined
   /** Its top-level awaits. */
   pending: Promise<void> | undefined
+  /** The last of them that it got to. */
+  at: number
 }
 
 export interface NamespaceOptions {
@@ -54,7 +56,7 @@ export class Namespace {
       return known.exports
     }
     if (module.fault !== undefined) throw module.fault
-    const instance: Instance = { exports: {}, fault: undefined, pending: undefined }
+    const instance: Instance = { exports: {}, fault: undefined, pending: undefined, at: 0 }
     this.#instances.set(module, instance)
     if (module.json !== null) {
       instance.exports = { default: JSON.parse(module.json) as unknown }
@@ -93,7 +95,7 @@ export class Namespace {
     }
     const instance = this.#instances.get(module)!
     instance.fault ??= new Fault('timeout', `The top-level await did not settle within ${this.#options.limits.asyncLoadMs} ms.`,
-      { file: module.source.file, line: null, column: null, ...module.unit!.code.awaits[0] })
+      { file: module.source.file, line: null, column: null, ...module.unit!.code.awaits[instance.at] })
     throw instance.fault
   }
 
@@ -151,6 +153,7 @@ export class Namespace {
       case '__load': return (specifier: unknown) => this.#load(String(specifier), module)
       case '__meta': return this.#meta(module)
       case '__run': return (body: (names: (getters: object) => void) => Promise<void>) => this.#run(body, instance, module)
+      case '__at': return (number: number) => { instance.at = number }
     }
     return helperValue(name) ?? this.scope.get(name)
   }

@@ -10,7 +10,7 @@ import type { FairShare } from './fair-share.js'
 import { Fault, type FaultCode } from './fault.js'
 import { missingNames } from './missing-names.js'
 import { importHost } from './packages.js'
-import type { SourcePositions } from './positions.js'
+import type { LineColumn, SourcePositions } from './positions.js'
 import { ImportProblem, languages, readSpecifier, type Sources } from './resolver.js'
 import { isUnchanged, OutsideRoot, toStamp, type Source, type Stamp } from './source.js'
 import type { Unit, Units } from './unit.js'
@@ -243,7 +243,7 @@ export class Plan {
 }
 
 /** Where an import stands in the module's source. */
-function placeOf (module: Module, { place, line, column }: Import): { line: number, column: number } {
+function placeOf (module: Module, { place, line, column }: Import): LineColumn {
   return place ?? module.unit?.code.positions.find(line, column) ?? { line: 1, column: 1 }
 }
 

@@ -5,6 +5,9 @@
 import { SourceMap, type SourceMapPayload } from 'node:module'
 import type { Place } from './fault.js'
 
+/** 1-based. */
+export interface LineColumn { line: number, column: number }
+
 /** The positions of one compiled module; the map is decoded when first asked. */
 export class SourcePositions {
   readonly #json: string
@@ -18,7 +21,7 @@ export class SourcePositions {
   }
 
   /** 0-based generated line and column to a 1-based place in the source. */
-  find (line: number, column: number): { line: number, column: number } | undefined {
+  find (line: number, column: number): LineColumn | undefined {
     this.#map ??= new SourceMap(JSON.parse(this.#json) as SourceMapPayload)
     const entry = this.#map.findEntry(line + this.#offset, column)
     if (!('originalLine' in entry)) return undefined
@@ -26,7 +29,7 @@ export class SourcePositions {
   }
 
   /** The place of an offset in the generated code. */
-  findOffset (code: string, offset: number): { line: number, column: number } | undefined {
+  findOffset (code: string, offset: number): LineColumn | undefined {
     return this.find(...lineAndColumn(code, offset))
   }
 }

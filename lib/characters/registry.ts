@@ -44,6 +44,8 @@ export class CharacterRegistry {
   #cast: Cast | undefined
   #report: LoadedCast['report']
   #queue: Promise<unknown> = Promise.resolve()
+  /** Casts that were replaced and still have calls to end. */
+  readonly #leaving = new Set<Promise<void>>()
   #purged: Promise<void> | undefined
 
   constructor (options: RegistryOptions) {
@@ -94,7 +96,7 @@ export class CharacterRegistry {
   get #characters (): readonly LoadedCharacter[] { return this.#cast?.characters ?? [] }
 
   async #reload (directory: unknown, { beforeSwap }: ReloadHooks): Promise<LoadReport> {
-    const { load, release } = this.#options
+    const { load } = this.#options
     if (this.#purged !== undefined) throw isOver()
     const { cast, report } = await load(directory, this.session, true)
     try {
@@ -109,24 +111,30 @@ export class CharacterRegistry {
       await beforeSwap?.()
       if (this.#over) throw isOver()
     } catch (error) {
-      release(cast).catch(() => {})
+      this.#release(cast)
       throw error
     }
     const old = this.#cast
     this.#cast = cast
     this.#report = report
-    if (old !== undefined) release(old).catch(() => {})
+    if (old !== undefined) this.#release(old)
     return this.report
+  }
+
+  #release (cast: Cast): void {
+    const leaving = this.#options.release(cast).finally(() => this.#leaving.delete(leaving))
+    this.#leaving.add(leaving)
   }
 
   get #over (): boolean { return this.#purged !== undefined }
 
   async #purge (): Promise<void> {
-    const { release, onPurge } = this.#options
+    const { onPurge } = this.#options
     const cast = this.#cast
     this.#cast = undefined
-    if (cast !== undefined) await release(cast)
+    if (cast !== undefined) this.#release(cast)
     await this.#queue
+    await Promise.all(this.#leaving)
     onPurge(this)
   }
 }

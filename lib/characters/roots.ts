@@ -87,14 +87,19 @@ function refuseMissing (path: string, root: string): RealtimeError {
   for (let above = path; ; above = dirname(above)) {
     const exists = real(above)
     if (exists !== undefined) {
-      if (!isInside(root, exists)) return notAllowed()
-      return statSync(exists).isDirectory() || above === path
-        ? refuse('directory_not_found', 'The directory does not exist.')
-        : refuse('directory_not_readable', 'A part of the path is not a directory.')
+      return isInside(root, exists) ? refuse('directory_not_found', 'The directory does not exist.') : notAllowed()
     }
     // A link that leads nowhere: where to is nobody's business
-    if (lstatSync(above, { throwIfNoEntry: false })?.isSymbolicLink()) return notAllowed()
+    if (isLink(above)) return notAllowed()
     if (above === dirname(above)) return notAllowed()
+  }
+}
+
+function isLink (path: string): boolean {
+  try {
+    return lstatSync(path).isSymbolicLink()
+  } catch {
+    return false
   }
 }
 

@@ -23,7 +23,7 @@ export class Scope {
   get signal (): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController()
-      if (this.#closed) this.#controller.abort(new Error('The character\'s namespace is purged.'))
+      if (this.#closed) this.#controller.abort(purged())
     }
     return this.#controller.signal
   }
@@ -65,11 +65,16 @@ export class Scope {
   close (): void {
     if (this.#closed) return
     this.#closed = true
-    this.#controller?.abort(new Error('The character\'s namespace is purged.'))
+    this.#controller?.abort(purged())
     for (const end of this.#open) attempt(end)
     this.#open.clear()
     this.#values.clear()
   }
+}
+
+/** What is told to code that outlived its namespace. */
+export function purged (): Error {
+  return new Error('The character\'s namespace is purged.')
 }
 
 function attempt (end: () => void): void {
@@ -128,7 +133,7 @@ type RequestInit = NonNullable<Parameters<typeof fetch>[1]>
 function scopedFetch (scope: Scope, input: RequestInfo, init: RequestInit = {}): Promise<Response> {
   const own = new AbortController()
   const weak = new WeakRef(own)
-  const forget = scope.add(() => weak.deref()?.abort(new Error('The character\'s namespace is purged.')))
+  const forget = scope.add(() => weak.deref()?.abort(purged()))
   const given = init.signal ?? (input instanceof Request ? input.signal : undefined)
   const signal = given ? AbortSignal.any([given, own.signal]) : own.signal
   const result = fetch(input, { ...init, signal })
@@ -148,16 +153,18 @@ function closing (scope: Scope, name: string, method: string): unknown {
   return tracked(scope, original, instance => { (instance as Record<string, () => void>)[method]!() })
 }
 
-/** A class whose instances end with the scope. */
+/** A class or function whose instances or results end with the scope. */
 export function tracked (scope: Scope, original: Function, end: (instance: object) => void): Function {
   return new Proxy(original, {
     construct (target, args, newTarget) {
+      if (scope.closed) throw purged()
       const instance = Reflect.construct(target, args, newTarget) as object
       const weak = new WeakRef(instance)
       scope.add(() => { const instance = weak.deref(); if (instance !== undefined) end(instance) })
       return instance
     },
     apply (target, self, args) {
+      if (scope.closed) throw purged()
       const instance = Reflect.apply(target, self, args) as unknown
       if (typeof instance === 'object' && instance !== null) scope.add(() => end(instance))
       return instance

@@ -87,5 +87,5 @@ export async function open (t: Test, files: Files, options: Partial<CharacterLib
 export async function prompt (registry: CharacterRegistry, name?: string): Promise<string> {
   const character = name === undefined ? registry.first() : registry.find(name)
   if (character === undefined) throw new Error(`no character: ${JSON.stringify(registry.report.errors)}`)
-  return await character.systemPrompt(never)
+  return await character.systemPrompt(new AbortController().signal)
 }

@@ -1,9 +1,10 @@
+/* eslint-disable no-template-curly-in-string -- sources of characters */
 import t, { type Test } from 'tap'
 import { setTimeout as delay } from 'node:timers/promises'
 import { change, character, createLibrary, facts, never, open, prompt, type Files } from './casts.js'
 import type { FileError } from '../../lib/characters/fault.js'
 
-const limits = { loadMs: 250, syncMs: 250, asyncLoadMs: 250, promptMs: 250, toolMs: 250 }
+const limits = { loadMs: 250, syncMs: 250, asyncLoadMs: 250, promptMs: 250, toolMs: 250, settleMs: 50 }
 
 /** The errors of a cast that also has one good character, which must not suffer. */
 async function errorsOf (t: Test, files: Files): Promise<FileError[]> {
@@ -20,7 +21,7 @@ t.test('a syntax error is where it stands, counted in characters', async t => {
     'b.js': 'const x = /(/\nexport default x',
     'c.ts': 'export const x: number = 1\n\n  const y = /[/'
   }), [
-    { file: 'a.ts', line: 3, column: 24, code: 'syntax_error', message: 'Expected ";" but found "b"' },
+    { file: 'a.ts', line: 3, column: 25, code: 'syntax_error', message: 'Expected ";" but found "b"' },
     { file: 'b.js', line: 1, column: 11, code: 'syntax_error', message: /Unterminated group/ },
     { file: 'c.ts', line: 3, code: 'syntax_error' }
   ])
@@ -110,8 +111,8 @@ t.test('a wrong shape names the field and what was expected, at the field', asyn
     'a.ts': 'export const x = 1',
     'b.ts': 'export default 5',
     'c.ts': `export default { ${good.replace('\'x\'', '5')} }`,
-    'd.ts': `import { defineCharacter } from 'dramatis/character'\nconst it = defineCharacter({\n  name: 'd',\n  systemPrompt () { return \`\${/[/}]/.test('}')}\` },\n  voice: {\n    source: 'file',\n    path: 7\n  },\n  instructions: { prompt: '' }\n} as any)\nexport default it`,
-    'e.ts': 'export default {\n  name: \'e\',\n  voice: { source: \'tape\' } }',
+    'd.ts': 'import { defineCharacter } from \'dramatis/character\'\nconst it = defineCharacter({\n  name: \'d\',\n  systemPrompt () { return `${/[/}]/.test(\'}\')}` },\n  voice: {\n    source: \'file\',\n    path: 7\n  },\n  instructions: { prompt: \'\' }\n} as any)\nexport default it',
+    'e.ts': `export default { ${good.replace('\'file\'', '\'tape\'')} }`,
     'f.ts': `export default { ${good},\n  temperature: 9 }`,
     'g.ts': 'export default { name: \'g\' }',
     'h.ts': `export default { ${good.replace('\'x\'', '\'h\'')},\n  tools: [{ name: 'ok', description: '', parameters: {}, run () {} },\n    { name: 'no good', description: '', parameters: {}, run () {} }] }`,
@@ -121,7 +122,7 @@ t.test('a wrong shape names the field and what was expected, at the field', asyn
     { file: 'b.ts', line: 1, column: 1, code: 'invalid_character', message: /must be a character \(an object\), not 5/ },
     { file: 'c.ts', line: 1, column: 18, code: 'invalid_character', message: 'name: expected a string of 1 to 200 characters without space around it, got 5.' },
     { file: 'd.ts', line: 7, column: 5, code: 'invalid_character', message: 'voice.path: expected a string that is not empty, got 7.' },
-    { file: 'e.ts', line: 3, column: 12, code: 'invalid_character', message: /^(voice\.source: expected 'file' or 'freesound', got 'tape'|instructions: expected an object, got nothing)/ },
+    { file: 'e.ts', line: 1, column: 38, code: 'invalid_character', message: 'voice.source: expected \'file\' or \'freesound\', got \'tape\'.' },
     { file: 'f.ts', line: 2, column: 3, code: 'invalid_character', message: 'temperature: expected a number from 0 to 2, got 9.' },
     { file: 'g.ts', line: 1, column: 1, code: 'invalid_character', message: /: expected .*, got nothing\./ },
     { file: 'h.ts', line: 3, column: 7, code: 'invalid_tools', message: 'tools[1].name: expected a string of 1 to 64 letters, digits, _ or -, got \'no good\'.' },
@@ -168,7 +169,7 @@ t.test('tools fail as prompts do, and imports within them are errors where they 
 })
 
 t.test('a call ends as soon as its signal aborts', async t => {
-  const { registry } = await open(t, { 'a.ts': character('a', { body: 'await new Promise(() => {}); return \'\'' }) })
+  const { registry } = await open(t, { 'a.ts': character('a', { body: 'await new Promise(() => {}); return \'\'' }) }, { limits })
   const controller = new AbortController()
   const reason = new Error('barge-in')
   const result = registry.first()!.systemPrompt(controller.signal)
@@ -205,4 +206,3 @@ t.test('a broken file is mended by a change, also when the change is elsewhere',
   change(directory, { 'x/y.ts': 'export const x = \'mended\'' })
   t.equal(await prompt(await library.open(facts())), 'mended')
 })
-

@@ -1,5 +1,6 @@
 import { mkdirSync, rmSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
+/* eslint-disable no-template-curly-in-string -- sources of characters */
 import t from 'tap'
 import { change, character, createLibrary, facts, never, open, prompt, writeCast } from './casts.js'
 
@@ -51,7 +52,7 @@ t.test('characters may be written as .ts, .mts, .js and .mjs; declarations, dot 
 
 t.test('a cast imports dramatis/character from any directory', async t => {
   const { registry } = await open(t, {
-    'a.ts': `import { defineCharacter, type Character } from 'dramatis/character'\nexport default defineCharacter({ name: 'a', voice: { source: 'file', path: 'x' }, instructions: { prompt: 'p', mood: 'grim' }, systemPrompt: ({ instructions }) => instructions.mood })`
+    'a.ts': 'import { defineCharacter, type Character } from \'dramatis/character\'\nexport default defineCharacter({ name: \'a\', voice: { source: \'file\', path: \'x\' }, instructions: { prompt: \'p\', mood: \'grim\' }, systemPrompt: ({ instructions }) => instructions.mood })'
   })
   t.equal(await prompt(registry), 'grim')
 })

@@ -1,0 +1,197 @@
+import { chmodSync, mkdirSync, renameSync, symlinkSync, unlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { change, character, createLibrary, facts, writeCast } from './casts.js'
+import { readSource } from '../../lib/characters/source.js'
+import type { CharacterLibraryOptions } from '../../lib/characters/library.js'
+
+const secret = 'globalThis.process.emit(\'escaped-for-test\'); export const x = \'secret\'; export default \'secret\''
+let escaped = 0
+const count = () => { escaped++ }
+process.on('escaped-for-test' as never, count)
+t.teardown(() => process.off('escaped-for-test', count))
+
+/** A directory with a root inside, and what must not be reached beside it. */
+function setUp (t: Test, options: Partial<CharacterLibraryOptions> = {}) {
+  const base = writeCast(t, {
+    'cast/good.ts': character('good'),
+    'cast/lib/x.ts': 'export const x = 1',
+    'outside/secret.ts': secret,
+    'outside/secret.json': '{ "secret": true }',
+    'outside/a.ts': character('outside')
+  })
+  return { base, cast: join(base, 'cast'), outside: join(base, 'outside'), ...createLibrary(t, join(base, 'cast'), options) }
+}
+
+/** What an import in a character file leads to. */
+async function importing (t: Test, statement: (paths: { base: string, outside: string }) => string): Promise<void> {
+  const paths = setUp(t)
+  change(paths.cast, { 'bad.ts': character('bad', { before: statement(paths) }) })
+  const registry = await paths.library.open(facts())
+  t.strictSame(registry.names(), ['good'])
+  t.match(registry.report.errors, [{ file: 'bad.ts', line: 1, code: 'import_error' }])
+  t.equal(escaped, 0)
+}
+
+t.test('1. a symlink does not lead out: a directory', async t => {
+  const { library, cast, outside } = setUp(t)
+  symlinkSync(outside, join(cast, 'link'))
+  await t.rejects(library.resolve('default/link'), { code: 'directory_not_allowed', param: 'directory' })
+  await t.rejects(library.open(facts(), join(cast, 'link')), { code: 'directory_not_allowed' })
+})
+
+t.test('1. a symlink does not lead out: an imported file, a folder on the way, a character file', async t => {
+  const { library, cast, outside } = setUp(t)
+  symlinkSync(join(outside, 'secret.ts'), join(cast, 'lib/link.ts'))
+  symlinkSync(outside, join(cast, 'folder'))
+  symlinkSync(join(outside, 'a.ts'), join(cast, 'c.ts'))
+  change(cast, { 'a.ts': character('a', { before: 'import { x } from \'./lib/link.js\'; x' }), 'b.ts': character('b', { before: 'import \'./folder/secret.js\'' }) })
+  const registry = await library.open(facts())
+  t.strictSame(registry.names(), ['good'])
+  t.match(registry.report.errors, [
+    { file: 'a.ts', line: 1, column: 19, code: 'import_error', message: '\'./lib/link.js\' lies outside of the root.' },
+    { file: 'b.ts', line: 1, column: 8, code: 'import_error' },
+    { file: 'c.ts', line: null, code: 'import_error' }
+  ])
+  t.equal(escaped, 0)
+})
+
+t.test('2. two dots do not lead out: an import', t => importing(t, () => 'import { x } from \'../outside/secret.js\'; x'))
+t.test('2. two dots do not lead out: an import that is no file', t => importing(t, () => 'import \'../../../../../../../../etc/passwd\''))
+t.test('2. two dots do not lead out: through a package', t => importing(t, () => 'import \'typebox/../../../outside/secret.js\''))
+
+t.test('2. two dots do not lead out: a directory', async t => {
+  const { library, cast } = setUp(t)
+  for (const directory of ['default/../outside', 'default/..', '..', '../outside', 'default/lib/../../outside', join(cast, 'lib') + '/../../outside', 'default/./lib', 'default//lib']) {
+    await t.rejects(library.resolve(directory), { code: 'directory_not_allowed' }, directory)
+  }
+})
+
+t.test('3. an absolute path is not imported', t => importing(t, ({ outside }) => `import '${outside}/secret.ts'`))
+
+t.test('3. an absolute directory outside of every root is refused, whether it exists or not', async t => {
+  const { library, base, cast, outside } = setUp(t)
+  symlinkSync(join(base, 'nowhere'), join(cast, 'dangling'))
+  symlinkSync(outside, join(cast, 'link'))
+  for (const directory of [outside, '/etc', '/does/not/exist', '/', cast + 'x', join(cast, 'dangling'), join(cast, 'dangling/x'), join(cast, 'link/missing')]) {
+    await t.rejects(library.resolve(directory), { code: 'directory_not_allowed' }, directory)
+  }
+})
+
+t.test('4. a file: URL is not imported', t => importing(t, ({ outside }) => `import 'file://${outside}/secret.ts'`))
+t.test('4. nor any other URL', t => importing(t, () => 'import \'data:text/javascript,export default 1\''))
+t.test('4. a file: URL is no directory', async t => {
+  const { library, cast } = setUp(t)
+  await t.rejects(library.resolve(`file://${cast}`), { code: 'directory_not_allowed' })
+})
+
+t.test('5. a dynamic import does not lead out', async t => {
+  const { library, cast, outside } = setUp(t)
+  change(cast, { 'a.ts': character('a', { body: 'return (await import(context.instructions.to)).x' }) })
+  const character_ = (await library.open(facts())).find('a')!
+  for (const to of ['../outside/secret.js', `${outside}/secret.ts`, `file://${outside}/secret.ts`, 'data:text/javascript,export const x = 1', './lib/\0', '#x', '%2e%2e/outside/secret.js', './%2e%2e/outside/secret.js']) {
+    character_.instructions['to'] = to
+    await t.rejects(character_.systemPrompt(new AbortController().signal), { code: 'import_error', message: /^a\.ts:6:\d+: / }, to)
+  }
+  t.equal(escaped, 0)
+})
+
+t.test('6. a JSON import does not lead out', t => importing(t, () => 'import x from \'../outside/secret.json\' with { type: \'json\' }; x()'))
+t.test('6. a JSON import does not lead out by a symlink', async t => {
+  const { library, cast, outside } = setUp(t)
+  symlinkSync(join(outside, 'secret.json'), join(cast, 'lib/link.json'))
+  change(cast, { 'a.ts': character('a', { before: 'import x from \'./lib/link.json\'; x()' }) })
+  t.match((await library.open(facts())).report.errors, [{ file: 'a.ts', code: 'import_error' }])
+})
+
+t.test('7. a NUL in an import', t => importing(t, () => 'import \'./lib/x.ts\\0.js\''))
+t.test('7. an encoded NUL in an import', t => importing(t, () => 'import \'./lib/x.ts%00.js\''))
+t.test('7. a NUL, an empty text and what is no text are no directory', async t => {
+  const { library, cast } = setUp(t)
+  for (const directory of ['default\0', `${cast}\0`, '', ' ', null, undefined, 5, {}, ['default']]) {
+    await t.rejects(library.resolve(directory), { code: 'invalid_directory_format', param: 'directory' })
+  }
+})
+
+t.test('8. encoded dots and slashes in an import', t => importing(t, () => 'import \'./%2e%2e/outside/secret.js\''))
+t.test('8. an encoded slash in an import', t => importing(t, () => 'import \'./..%2foutside/secret.js\''))
+t.test('8. doubly encoded dots in an import', t => importing(t, () => 'import \'./%252e%252e/outside/secret.js\''))
+t.test('8. encoded dots in a directory are a name like any other', async t => {
+  const { library } = setUp(t)
+  for (const directory of ['default/%2e%2e/outside', 'default/%252e%252e/outside', 'default/..%2foutside']) {
+    await t.rejects(library.resolve(directory), { code: 'directory_not_found' }, directory)
+  }
+})
+
+t.test('9. case matters in the name of a root', async t => {
+  const { library } = setUp(t)
+  for (const directory of ['Default', 'DEFAULT', 'default ', 'DEFAULT/lib']) await t.rejects(library.resolve(directory), { code: 'directory_not_allowed' }, directory)
+})
+t.test('9. case does not lead out of a root', async t => {
+  const { library, cast } = setUp(t)
+  await t.rejects(library.resolve(cast.toUpperCase()), { code: 'directory_not_allowed' })
+})
+
+t.test('10. a directory that becomes a symlink after the check is not loaded', async t => {
+  const { library, cast, outside, base } = setUp(t)
+  mkdirSync(join(cast, 'winter'))
+  change(cast, { 'winter/a.ts': character('inside') })
+  const loading = library.open(facts(), 'default/winter')
+  renameSync(join(cast, 'winter'), join(base, 'moved'))
+  symlinkSync(outside, join(cast, 'winter'))
+  const registry = await loading
+  t.notOk(registry.find('outside'))
+  await t.rejects(registry.reload('default/winter'), { code: 'directory_not_allowed' })
+})
+
+t.test('10. a file that becomes a symlink after the check is not read', async t => {
+  const { cast, outside } = setUp(t)
+  const path = join(cast, 'lib/x.ts')
+  t.equal(readSource(path, cast)?.text, 'export const x = 1')
+  unlinkSync(path)
+  symlinkSync(join(outside, 'secret.ts'), path)
+  t.throws(() => readSource(path, cast), { name: 'Error' })
+})
+
+t.test('what is missing inside of a root is not found; a file or a closed directory is not readable', async t => {
+  const { library, cast } = setUp(t)
+  await t.rejects(library.resolve('default/missing'), { code: 'directory_not_found' })
+  await t.rejects(library.resolve(join(cast, 'missing/deeper')), { code: 'directory_not_found' })
+  await t.rejects(library.resolve('default/good.ts'), { code: 'directory_not_readable' })
+  await t.rejects(library.resolve('default/good.ts/x'), { code: 'directory_not_found' })
+  mkdirSync(join(cast, 'closed'))
+  chmodSync(join(cast, 'closed'), 0)
+  if (process.getuid?.() === 0) t.pass('the superuser may read everything')
+  else await t.rejects(library.resolve('default/closed'), { code: 'directory_not_readable' })
+  chmodSync(join(cast, 'closed'), 0o755)
+})
+
+t.test('links inside of a root are followed, and one file is one module', async t => {
+  const { library, cast } = setUp(t)
+  symlinkSync(join(cast, 'lib'), join(cast, 'alias'))
+  change(cast, {
+    'lib/counter.ts': 'export let count = 0\nexport const up = () => ++count',
+    'a.ts': character('a', { before: 'import { up } from \'./lib/counter.js\'; import { count } from \'./alias/counter.js\'', body: 'up(); return String(count)' })
+  })
+  t.equal(await (await library.open(facts())).find('a')!.systemPrompt(new AbortController().signal), '1')
+  t.equal((await library.resolve('default/alias')).name, 'default/lib')
+})
+
+t.test('a root may itself be a link, and be named by either path', async t => {
+  const { base, cast } = setUp(t)
+  symlinkSync(cast, join(base, 'via'))
+  const { library } = createLibrary(t, join(base, 'via'))
+  t.equal((await library.open(facts())).size, 1)
+  t.equal((await library.resolve(cast)).name, 'default')
+  t.equal((await library.resolve(join(base, 'via/lib'))).name, 'default/lib')
+})
+
+t.test('of nested roots the inner one names the directory', async t => {
+  const { cast } = setUp(t)
+  const { library } = createLibrary(t, cast, { roots: { inner: join(cast, 'lib') } })
+  t.equal((await library.resolve(join(cast, 'lib'))).name, 'inner')
+})
+
+t.test('roots with names that cannot be told apart from paths are refused at the start', async t => {
+  for (const name of ['default', 'a/b', '', '..', '/x']) t.throws(() => createLibrary(t, {}, { roots: { [name]: '/tmp' } }), TypeError, name)
+})
