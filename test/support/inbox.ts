@@ -6,11 +6,11 @@ type Of<E extends Event, T extends string> = [Extract<E, { type: T }>] extends [
 export class Inbox<E extends Event = Event & Record<string, any>> {
   readonly events: E[] = []
   #read = 0
-  #wake: (() => void) | null = null
+  #waiting: (() => void)[] = []
 
   readonly push = (event: E): void => {
     this.events.push(event)
-    this.#wake?.()
+    for (const wake of this.#waiting.splice(0)) wake()
   }
 
   /** The next event of a type, counting from the last one that was waited for; an unexpected `error` fails at once. */
@@ -21,7 +21,16 @@ export class Inbox<E extends Event = Event & Record<string, any>> {
         if (event.type === type && where(event)) return event
         if (event.type === 'error' && type !== 'error') throw new Error(`Expected ${type}, but met: ${JSON.stringify(event)}`)
       }
-      await new Promise<void>(resolve => { this.#wake = resolve })
+      await new Promise<void>(resolve => { this.#waiting.push(resolve) })
+    }
+  }
+
+  /** The first event of a type, whether it has come already or not. */
+  async first<T extends string> (type: T, where: (event: Of<E, T>) => boolean = () => true): Promise<Of<E, T>> {
+    for (;;) {
+      const found = this.of(type).find(where)
+      if (found !== undefined) return found
+      await new Promise<void>(resolve => { this.#waiting.push(resolve) })
     }
   }
 
