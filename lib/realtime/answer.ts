@@ -1,5 +1,6 @@
 import { Channel } from '../channel.js'
 import type { Engines, LlmEvent, LlmMessage, LlmTool } from '../engines/engine.js'
+import type { ItemStatus } from './events/items.js'
 import { createId } from './ids.js'
 import type { SessionObserver } from './observer.js'
 import { CharacterCall, FunctionCall, TextMessage, type AnyOutputItem, type OutputScope } from './output-items.js'
@@ -19,6 +20,8 @@ export interface AnswerScope {
   readonly signal: AbortSignal
   /** Hands an item to the response, which ends it if nobody else has. */
   opened<T extends AnyOutputItem> (item: T): T
+  /** Ends the response at once: what it still waits for may never come. */
+  fail (error: unknown): void
 }
 
 type EndReason = Extract<LlmEvent, { type: 'end' }>['reason']
@@ -28,6 +31,13 @@ interface Round {
   reason: EndReason
   characterCalls: { id: string, name: string, arguments: string }[]
   clientCalls: number
+}
+
+/** A message under way. */
+interface Writing {
+  words: Channel<string>
+  /** Makes sure that it has its place in the conversation. */
+  open: () => void
 }
 
 /**
@@ -47,20 +57,20 @@ export class Answer {
 
   async run (): Promise<EndReason> {
     const { signal } = this.#scope
-    const { character } = this.#plan
+    const { character, opens } = this.#plan
     const items = this.#plan.context().map(entry => entry.item)
-    if (items.length === 0 && character?.greeting !== undefined) {
-      const words = this.#write()
+    if (items.length === 0 && opens && character?.greeting !== undefined) {
+      const { words } = this.#write(() => 'completed')
       words.push(character.greeting)
       words.end()
       await this.#speaker.done()
       return 'stop'
     }
 
-    const messages = chatMessages(await systemPrompt(character, this.#plan.instructions, signal), items)
+    const messages = chatMessages(await systemPrompt(character, this.#plan.instructions, signal), items, opens)
     let reason: EndReason = 'stop'
     for (let count = 0; count < MAX_ROUNDS; count++) {
-      const round = await this.#ask(messages, count === MAX_ROUNDS - 1)
+      const round = await this.#ask(messages, count)
       reason = round.reason
       if (round.characterCalls.length === 0) break
       messages.push({ role: 'assistant', content: round.text, toolCalls: round.characterCalls })
@@ -73,21 +83,25 @@ export class Answer {
     return reason
   }
 
-  async #ask (messages: LlmMessage[], mustAnswer: boolean): Promise<Round> {
+  async #ask (messages: LlmMessage[], count: number): Promise<Round> {
     const { engines: { llm }, signal, observer, tokens } = this.#scope
-    const { character, maxTokens } = this.#plan
+    const { character, maxTokens, toolChoice } = this.#plan
+    const mustAnswer = count === MAX_ROUNDS - 1
+    // A call that the client insists on is made once: after it the model is free to answer.
+    const choice = count === 0 || toolChoice === 'none' ? toolChoice : 'auto'
     const own = this.#characterTools()
     const round: Round = { text: '', reason: 'stop', characterCalls: [], clientCalls: 0 }
     const calls = new Map<number, FunctionCall | Round['characterCalls'][number]>()
     const asked = performance.now()
-    let words: Channel<string> | null = null
+    const status = (): ItemStatus => round.reason === 'length' || round.reason === 'content_filter' ? 'incomplete' : 'completed'
+    let message: Writing | null = null
     let first = true
     let usage: Extract<LlmEvent, { type: 'end' }>['usage']
 
     const events = llm.generate({
       messages,
       tools: mustAnswer ? [] : this.#tools(),
-      toolChoice: mustAnswer ? 'none' : this.#plan.toolChoice,
+      toolChoice: mustAnswer ? 'none' : choice,
       model: character?.llm?.model,
       temperature: character?.temperature,
       maxTokens: maxTokens === 'inf' ? undefined : maxTokens,
@@ -95,16 +109,16 @@ export class Answer {
     }, { signal })
     for await (const event of events) {
       signal.throwIfAborted()
-      this.#speaker.throwIfFailed()
       if (first) observer.stage?.('llm_first_token', (performance.now() - asked) / 1000)
       first = false
       switch (event.type) {
         case 'text':
           round.text += event.delta
-          words ??= this.#write()
-          words.push(event.delta)
+          message ??= this.#write(status)
+          message.words.push(event.delta)
           break
         case 'tool_call': {
+          if (round.text.trim() !== '') message?.open()
           const id = event.id || createId('call')
           if (own.some(tool => tool.name === event.name)) calls.set(event.index, { id, name: event.name, arguments: '' })
           else calls.set(event.index, this.#scope.opened(new FunctionCall(this.#scope.output, event.name, id)))
@@ -122,11 +136,11 @@ export class Answer {
       }
     }
 
-    words?.end()
+    message?.words.end()
     for (const call of calls.values()) {
       if (call instanceof FunctionCall) {
         round.clientCalls++
-        call.end(round.reason === 'length' ? 'incomplete' : 'completed')
+        call.end(status())
       } else round.characterCalls.push(call)
     }
     tokens.add(usage, messages, round.text + JSON.stringify(round.characterCalls))
@@ -134,11 +148,11 @@ export class Answer {
   }
 
   /** Opens a message, written or spoken; what is pushed becomes its words. */
-  #write (): Channel<string> {
+  #write (status: () => ItemStatus): Writing {
     const words = new Channel<string>()
-    if (this.#plan.modality === 'audio') this.#speaker.speak(words)
-    else this.#speaker.write(words, this.#scope.opened(new TextMessage(this.#scope.output)))
-    return words
+    if (this.#plan.modality === 'audio') return { words, open: this.#speaker.speak(words, status) }
+    this.#speaker.write(words, this.#scope.opened(new TextMessage(this.#scope.output)), status)
+    return { words, open: () => {} }
   }
 
   #tools (): LlmTool[] {

@@ -89,7 +89,8 @@ export class TextMessage extends OutputItem<AssistantItem> {
 /** An answer aloud: one audio part with its transcript, which holds only what was sent as audio. */
 export class AudioMessage extends OutputItem<AssistantItem> {
   readonly recording: Recording
-  #transcript = ''
+  /** When its first audio left, in milliseconds of `performance.now()`. */
+  soundedAt: number | null = null
 
   constructor (scope: OutputScope) {
     const recording = new Recording()
@@ -100,14 +101,16 @@ export class AudioMessage extends OutputItem<AssistantItem> {
 
   /** @param encoded the samples in the format that the client asked for */
   say (text: string, samples: Int16Array, encoded: Buffer): void {
-    this.#transcript += text
     this.recording.append(samples, text)
     if (text !== '') this.scope.outbox.send({ type: 'response.output_audio_transcript.delta', ...this.of, content_index: 0, delta: text })
-    if (encoded.length > 0) this.scope.outbox.sendAudio({ ...this.of, content_index: 0 }, encoded)
+    if (encoded.length === 0) return
+    this.soundedAt ??= performance.now()
+    this.scope.outbox.sendAudio({ ...this.of, content_index: 0 }, encoded)
   }
 
   protected override finish (status: ItemStatus): void {
-    const transcript = this.#transcript
+    // Less than was sent if the client has truncated it meanwhile.
+    const transcript = this.recording.text
     const { outbox } = this.scope
     this.item.content = [{ type: 'output_audio', transcript }]
     this.item.status = status

@@ -31,6 +31,7 @@ export function planResponse (
     character: casting.character,
     showCharacterTools: settings.character_tools === 'visible',
     context: contextOf(conversation, options.input),
+    opens: options.input === undefined,
     inConversation: options.conversation !== 'none',
     turn
   }

@@ -3,6 +3,8 @@ import type { LlmContentPart, LlmMessage } from '../engines/engine.js'
 import type { Item } from './events/items.js'
 
 const DEFAULT_PROMPT = 'You are a helpful, friendly voice assistant. Answer in one to three short spoken sentences, in the language you are addressed in, without markdown, lists or emoji.'
+/** Some models want to be addressed before they say anything. */
+const GO_AHEAD = 'Go ahead.'
 const OPEN_CONVERSATION = 'The conversation begins now. Say hello, in one or two sentences.'
 
 /** What the model is told before the conversation: the character first, then the client's instructions. */
@@ -23,8 +25,10 @@ export async function systemPrompt (character: LoadedCharacter | null, instructi
 /**
  * The conversation as a chat model takes it (PROTOCOL section 4: items). Chat models want the result of
  * a call right behind it, and one for every call, so results are moved there from wherever they stand.
+ *
+ * @param opens whether the model opens the conversation when there are no items
  */
-export function chatMessages (system: string, items: readonly Item[]): LlmMessage[] {
+export function chatMessages (system: string, items: readonly Item[], opens = true): LlmMessage[] {
   const messages: LlmMessage[] = [{ role: 'system', content: system }]
   const results = new Map<string, string>()
   for (const item of items) {
@@ -32,7 +36,7 @@ export function chatMessages (system: string, items: readonly Item[]): LlmMessag
     else if (item.type === 'mcp_call') results.set(item.id, item.output ?? item.error?.message ?? '')
     addItem(messages, item)
   }
-  if (messages.length === 1) messages.push({ role: 'user', content: OPEN_CONVERSATION })
+  if (messages.length === 1) messages.push({ role: 'user', content: opens ? OPEN_CONVERSATION : GO_AHEAD })
   return messages.flatMap(message => {
     if (message.role !== 'assistant' || message.toolCalls === undefined) return [message]
     return [message, ...message.toolCalls.map(({ id }): LlmMessage =>

@@ -10,6 +10,7 @@ export class Recording {
   #chunks: Int16Array[] = []
   #samples = 0
   #words: { at: number, text: string }[] = []
+  #cut = false
 
   /** Milliseconds, whether or not the samples are still there. */
   get durationMs (): number {
@@ -21,7 +22,14 @@ export class Recording {
     return this.#chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0)
   }
 
+  /** The words of all the audio. */
+  get text (): string {
+    return this.#words.map(({ text }) => text).join('')
+  }
+
+  /** Adds audio and the words that begin with it; after `truncate` nothing is added any more. */
   append (audio: Int16Array, text = ''): void {
+    if (this.#cut) return
     if (text !== '') this.#words.push({ at: this.#samples, text })
     if (audio.length > 0) this.#chunks.push(audio)
     this.#samples += audio.length
@@ -51,6 +59,7 @@ export class Recording {
    * passage it falls into as many words as its share of the time allows.
    */
   truncate (ms: number): string {
+    this.#cut = true
     const end = Math.min(this.#samples, ms * SAMPLES_PER_MS)
     let heard = ''
     this.#words.forEach(({ at, text }, index) => {

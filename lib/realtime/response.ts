@@ -9,7 +9,7 @@ import type { ResponseObject, StatusDetails } from './events/response-object.js'
 import { createId } from './ids.js'
 import type { SessionObserver } from './observer.js'
 import type { Outbox } from './outbox.js'
-import type { AnyOutputItem } from './output-items.js'
+import { AudioMessage, type AnyOutputItem } from './output-items.js'
 import { textOf } from './prompt.js'
 import { TokenCount } from './usage.js'
 
@@ -30,6 +30,8 @@ export interface ResponsePlan {
   readonly showCharacterTools: boolean
   /** What the model reads: the conversation as it is when the words are all there, or the client's own choice. */
   readonly context: () => readonly Entry[]
+  /** Whether nothing to read means that the conversation begins; a client's own choice may be empty on purpose. */
+  readonly opens: boolean
   /** Whether it becomes part of the conversation. */
   readonly inConversation: boolean
   /** The spoken turn it answers, if silence started it: nothing is said to a turn without words. */
@@ -73,6 +75,16 @@ export class Response {
     return this.#status === 'in_progress'
   }
 
+  /** How long its sound still lasts at the client, if it was played as it came and not cut off. Milliseconds. */
+  get playoutMs (): number {
+    if (this.#status === 'cancelled') return 0
+    const spoken = this.#output.filter(item => item instanceof AudioMessage)
+    const begun = spoken.find(message => message.soundedAt !== null)?.soundedAt ?? null
+    if (begun === null) return 0
+    const length = spoken.reduce((ms, { recording }) => ms + recording.durationMs, 0)
+    return Math.max(0, begun + length - performance.now())
+  }
+
   /** Announces the response and begins to work on it. */
   start (): void {
     this.#scope.outbox.send({ type: 'response.created', response: this.#toObject() })
@@ -97,15 +109,18 @@ export class Response {
       else if (end === 'content_filter') this.#finish('incomplete', { type: 'incomplete', reason: 'content_filter' })
       else this.#finish('completed', null)
     } catch (error) {
-      if (!signal.aborted) this.#fail(error)
+      this.#fail(error)
     }
   }
 
   /** Waits for the words of what was spoken; false if the turn that is to be answered had none. */
   async #hasWords (signal: AbortSignal): Promise<boolean> {
-    const pending = this.plan.context().flatMap(entry => entry.transcribed ?? [])
-    await abortable(Promise.all(pending), signal)
-    const { turn } = this.plan
+    const { context, turn } = this.plan
+    const entries = context()
+    const last = turn?.entry ?? entries.at(-1)
+    // What could not be understood fails the answer to it, and none after.
+    const heard = entries.map(entry => entry === last ? entry.transcribed : entry.transcribed?.catch(() => {}))
+    await abortable(Promise.all(heard), signal)
     if (turn === null) return true
     this.#scope.observer.stage?.('stt_final', (performance.now() - turn.endedAt) / 1000)
     return turn.entry.item.type !== 'message' || textOf(turn.entry.item) !== ''
@@ -127,11 +142,13 @@ export class Response {
       opened: item => {
         this.#output.push(item)
         return item
-      }
+      },
+      fail: error => this.#fail(error)
     }
   }
 
   #fail (error: unknown): void {
+    if (!this.active) return
     this.#scope.observer.fault?.('response failed', error)
     const told = error instanceof RealtimeError || error instanceof EngineError
     this.#finish('failed', {

@@ -1,6 +1,7 @@
 import type { AnswerScope } from './answer.js'
 import { splitClauses } from './clauses.js'
 import { AudioMessage, type TextMessage } from './output-items.js'
+import type { ItemStatus } from './events/items.js'
 import type { ResponsePlan } from './response.js'
 
 /**
@@ -12,26 +13,39 @@ export class Speaker {
   readonly #plan: ResponsePlan
   #last: Promise<void> = Promise.resolve()
   #spoken = false
-  #fault: { error: unknown } | null = null
 
   constructor (scope: AnswerScope, plan: ResponsePlan) {
     this.#scope = scope
     this.#plan = plan
   }
 
-  /** Says words aloud, after what was queued before. */
-  speak (words: AsyncIterable<string>): void {
-    this.#queue(() => this.#say(words))
+  /**
+   * Says words aloud, after what was queued before. Their message opens with its first sound.
+   *
+   * @param status of the message, asked when the words have ended
+   * @returns opens the message now: what follows it in the conversation must not overtake it
+   */
+  speak (words: AsyncIterable<string>, status: () => ItemStatus): () => void {
+    let message: AudioMessage | null = null
+    const open = (): AudioMessage => {
+      message ??= this.#scope.opened(new AudioMessage(this.#scope.output))
+      return message
+    }
+    this.#queue(async () => {
+      await this.#say(words, open)
+      message?.end(status())
+    })
+    return open
   }
 
   /** Writes words into a message. */
-  write (words: AsyncIterable<string>, message: TextMessage): void {
+  write (words: AsyncIterable<string>, message: TextMessage, status: () => ItemStatus): void {
     this.#queue(async () => {
       for await (const delta of words) {
         this.#scope.signal.throwIfAborted()
         message.write(delta)
       }
-      message.end('completed')
+      message.end(status())
     })
   }
 
@@ -40,26 +54,20 @@ export class Speaker {
     return this.#last
   }
 
-  /** Lets the model's side stop as soon as speech has failed. */
-  throwIfFailed (): void {
-    if (this.#fault !== null) throw this.#fault.error
-  }
-
   #queue (task: () => Promise<void>): void {
     this.#last = this.#last.then(task)
-    this.#last.catch(error => { this.#fault ??= { error } })
+    this.#last.catch(error => this.#scope.fail(error))
   }
 
-  async #say (words: AsyncIterable<string>): Promise<void> {
-    const { engines: { tts }, output, observer, signal } = this.#scope
+  async #say (words: AsyncIterable<string>, open: () => AudioMessage): Promise<void> {
+    const { engines: { tts }, observer, signal } = this.#scope
     const { engineVoice: voice, speed, character, turn } = this.#plan
     const asked = performance.now()
-    let message: AudioMessage | null = null
     const language = character?.instructions.language
 
     for await (const { text, audio } of tts.synthesize(splitClauses(words), { voice, speed, language, signal })) {
       signal.throwIfAborted()
-      message ??= this.#scope.opened(new AudioMessage(output))
+      const message = open()
       if (!this.#spoken && audio.length > 0) {
         this.#spoken = true
         observer.stage?.('tts_first_audio', (performance.now() - asked) / 1000)
@@ -68,6 +76,5 @@ export class Speaker {
       message.say(text, audio, Buffer.from(audio.buffer, audio.byteOffset, audio.byteLength))
     }
     signal.throwIfAborted()
-    message?.end('completed')
   }
 }

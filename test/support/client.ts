@@ -47,7 +47,7 @@ export class TestClient {
       }
       if (this.#broken !== null) throw this.#broken
       if (this.socket.readyState === WebSocket.CLOSED) throw new Error(`The socket closed before ${type}.`)
-      await new Promise<void>(resolve => this.#waiters.add(resolve))
+      await this.#change()
     }
   }
 
@@ -71,6 +71,43 @@ export class TestClient {
     return textOf((await this.next('response.done')).response)
   }
 
+  /** Appends audio to the input buffer in one event, or in one for every `chunkMs`. */
+  append (samples: Int16Array, chunkMs?: number): void {
+    const length = chunkMs === undefined ? samples.length : chunkMs * 24
+    for (let at = 0; at < samples.length; at += length) {
+      const chunk = samples.subarray(at, at + length)
+      const audio = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString('base64')
+      this.send({ type: 'input_audio_buffer.append', audio })
+    }
+  }
+
+  /** Sends `session.update` and returns the session it made. */
+  async update (session: Record<string, unknown>): Promise<Of<'session.updated'>['session']> {
+    this.send({ type: 'session.update', session: { type: 'realtime', ...session } })
+    return (await this.next('session.updated')).session
+  }
+
+  /** Sends an event that is to fail, and returns the error. */
+  async fail (event: Record<string, unknown> & { type: string }): Promise<Of<'error'>['error']> {
+    this.send(event)
+    return (await this.next('error')).error
+  }
+
+  /** Resolves when everything sent so far has been answered, as far as the answers need no waiting; leaves no trace in the events. */
+  async settle (): Promise<void> {
+    const from = this.events.length
+    this.send({ type: 'session.characters.list' })
+    for (;;) {
+      const index = this.events.findIndex(({ type }, index) => index >= from && type === 'session.characters.listed')
+      if (index !== -1) {
+        this.events.splice(index, 1)
+        return
+      }
+      if (this.socket.readyState === WebSocket.CLOSED) throw new Error('The socket closed.')
+      await this.#change()
+    }
+  }
+
   /** All audio of the answers so far, or of one item. */
   audio (itemId?: string): Int16Array {
     const bytes = Buffer.concat(this.of('response.output_audio.delta')
@@ -90,6 +127,10 @@ export class TestClient {
     if (fault !== null) this.#broken = new Error(fault)
     this.events.push(event)
     this.#wake()
+  }
+
+  #change (): Promise<void> {
+    return new Promise(resolve => this.#waiters.add(resolve))
   }
 
   #wake (): void {
