@@ -1,7 +1,8 @@
 /** Writes casts to measure with: 20 TypeScript characters of 2 to 5 KB, three helpers, one of which imports a package. */
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { transformSync } from 'esbuild'
 
 const WORDS = 'the lamp was lit before noon and nobody asked why because the captain had said so twice and once more in a whisper'.split(' ')
 
@@ -97,4 +98,26 @@ export default defineCharacter({
 
 function prose (words: number, seed: number): string {
   return Array.from({ length: words }, (_, n) => WORDS[(n * 7 + seed * 3) % WORDS.length]).join(' ')
+}
+
+/** The same cast in plain JavaScript, for Node's own loader. */
+export function writeNativeCast (): string {
+  const source = writeCast()
+  const directory = temporaryDirectory()
+  const translate = (from: string, to: string): void => {
+    mkdirSync(to, { recursive: true })
+    for (const name of readdirSync(from).filter(name => name.endsWith('.ts'))) {
+      const { code } = transformSync(readFileSync(join(from, name), 'utf8'), { loader: 'ts', target: 'node20' })
+      writeFileSync(join(to, name.replace('.ts', '.js')), code.replaceAll('./constants"', './constants.js"'))
+    }
+  }
+  translate(source, directory)
+  translate(join(source, 'resources'), join(directory, 'resources'))
+  cpSync(join(source, 'node_modules'), join(directory, 'node_modules'), { recursive: true })
+  const own = join(directory, 'node_modules/dramatis')
+  mkdirSync(own, { recursive: true })
+  writeFileSync(join(own, 'package.json'), '{ "type": "module", "exports": { "./character": "./character.js" } }')
+  writeFileSync(join(own, 'character.js'), 'export const defineCharacter = character => character\n')
+  writeFileSync(join(directory, 'package.json'), '{ "type": "module" }')
+  return directory
 }

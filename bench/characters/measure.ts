@@ -1,0 +1,110 @@
+/** One measurement in a process of its own; prints its numbers as JSON. `node --expose-gc measure.js <what> [size]` */
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { createCharacterLibrary } from '../../lib/characters/library.js'
+import { temporaryDirectory, writeCast, writeNativeCast } from '../cast.js'
+
+const [,, what = '', given = '0'] = process.argv
+const size = Number(given)
+const gc = globalThis.gc!
+const session = { id: 'bench', startedAt: new Date(), language: null }
+const pause = (ms: number) => new Promise(resolve => setTimeout(resolve, ms))
+
+async function heap (): Promise<number> {
+  for (let n = 0; n < 3; n++) {
+    await pause(20)
+    gc()
+  }
+  return process.memoryUsage().heapUsed
+}
+
+const measurements: Record<string, () => Promise<object>> = {
+  /** CPU of opening and closing sessions of a known cast. */
+  async open () {
+    const library = createCharacterLibrary({ directory: writeCast() })
+    for (let n = 0; n < 300; n++) await (await library.open(session)).purge()
+    await pause(100)
+    let cpuMs = 0
+    let purgeMs = 0
+    for (let n = 0; n < size; n++) {
+      const start = process.cpuUsage()
+      const registry = await library.open(session)
+      const opened = process.cpuUsage(start)
+      const middle = process.cpuUsage()
+      await registry.purge()
+      const closed = process.cpuUsage(middle)
+      cpuMs += (opened.user + opened.system) / 1000
+      purgeMs += (closed.user + closed.system) / 1000
+    }
+    await library.close()
+    return { cpuMs: cpuMs / size, purgeMs: purgeMs / size }
+  },
+
+  /** First load of casts that were never seen, in a server that runs; the compiler's process is stopped in between or not. */
+  async first () {
+    const roots = Object.fromEntries(Array.from({ length: size + 1 }, (_, n) => [`r${n}`, writeCast({ mark: `first ${n}` })]))
+    const cold = createCharacterLibrary({ directory: temporaryDirectory(), roots })
+    const start = performance.now()
+    const registry = await cold.open(session, `r${size}`)
+    const coldMs = performance.now() - start
+    if (registry.size !== 20) throw new Error(JSON.stringify(registry.report.errors))
+    const times: number[] = []
+    for (let n = 0; n < size; n++) {
+      const start = performance.now()
+      await cold.open(session, `r${n}`)
+      times.push(performance.now() - start)
+    }
+    await cold.close()
+    return { coldMs, times }
+  },
+
+  /** Ten casts that were never seen, at once, and the delay of the event loop meanwhile. */
+  async ten () {
+    const roots = Object.fromEntries(Array.from({ length: 10 }, (_, n) => [`r${n}`, writeCast({ mark: `ten ${n}` })]))
+    const library = createCharacterLibrary({ directory: writeCast(), roots })
+    await library.open(session)
+    await pause(200)
+    const delay = monitorEventLoopDelay({ resolution: 1 })
+    delay.enable()
+    const start = performance.now()
+    await Promise.all(Object.keys(roots).map(root => library.open(session, root)))
+    const ms = performance.now() - start
+    delay.disable()
+    await library.close()
+    return { ms, delayP99: delay.percentile(99) / 1e6 }
+  },
+
+  /** Heap of live sessions, beyond sessions without characters. */
+  async heap () {
+    const library = createCharacterLibrary({ directory: writeCast(), roots: { empty: temporaryDirectory() } })
+    await library.open(session)
+    const held: unknown[] = [await library.open(session, 'empty')]
+    const measure = async (directory: string): Promise<number> => {
+      const before = await heap()
+      for (let n = 0; n < size; n++) held.push(await library.open({ ...session }, directory))
+      return (await heap() - before) / size
+    }
+    const without = await measure('empty')
+    const full = await measure('default')
+    const live = library.live
+    await library.close()
+    return { bytes: full - without, live, held: held.length }
+  },
+
+  /** The same cast through `import(file?session=n)`: helpers shared, nothing ever freed. */
+  async native () {
+    const directory = writeNativeCast()
+    const files = readdirSync(directory).filter(name => name.endsWith('.js')).map(name => pathToFileURL(join(directory, name)).href)
+    const open = (n: number) => Promise.all(files.map(file => import(`${file}?session=${n}`)))
+    for (let n = 0; n < 5; n++) await open(-n - 1)
+    const before = await heap()
+    const start = process.cpuUsage()
+    for (let n = 0; n < size; n++) await open(n)
+    const { user, system } = process.cpuUsage(start)
+    return { cpuMs: (user + system) / 1000 / size, bytes: (await heap() - before) / size }
+  }
+}
+
+process.stdout.write(JSON.stringify(await measurements[what]!()) + '\n')
