@@ -5,6 +5,7 @@ import access from './plugins/access.js'
 import characters from './plugins/characters.js'
 import engines from './plugins/engines.js'
 import errors from './plugins/errors.js'
+import formats from './plugins/formats.js'
 import metrics from './plugins/metrics.js'
 import sessions from './plugins/sessions.js'
 import websocket from './plugins/websocket.js'
@@ -26,6 +27,7 @@ async function dramatis (fastify: FastifyInstance, options: DramatisOptions): Pr
   await fastify.register(websocket)
   await fastify.register(access)
   await fastify.register(engines)
+  await fastify.register(formats)
   await fastify.register(characters)
 
   await fastify.register(realtime)

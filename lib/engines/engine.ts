@@ -51,6 +51,8 @@ export interface VadEngine extends Engine {
 export interface TranscriptChunk {
   /** Text recognised since the last chunk, never taken back; the concatenation of all is the transcript. */
   delta: string
+  /** What seems to follow, and may be taken back: the next chunk's replaces it. Semantic turn detection reads it. */
+  tentative?: string | undefined
 }
 
 export interface SttOptions {

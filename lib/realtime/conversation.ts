@@ -5,7 +5,7 @@ import type { Recording } from './recording.js'
 /** An item as the wire shows it, and what the session keeps beside it. */
 export interface Entry {
   item: Item
-  /** Audio of a spoken message, either side. */
+  /** Audio of a spoken message, either side: of its first part that has any. */
   recording?: Recording
   /** Settles when a spoken user message has its transcript; rejects if transcription failed. */
   transcribed?: Promise<void>

@@ -1,3 +1,4 @@
+import { createDecoder, type Decoder, type FormatName } from '../audio/formats.js'
 import { RealtimeError } from '../errors.js'
 import { SAMPLE_RATE } from '../engines/engine.js'
 
@@ -10,7 +11,8 @@ const MAX_APPEND_BYTES = 15 * 1024 * 1024
 
 /**
  * The input audio buffer: what was appended and not yet committed, on a timeline that counts every
- * sample appended since the session began (PROTOCOL section 8.2). Positions are samples at 24 kHz.
+ * sample appended since the session began (PROTOCOL section 8.2). Positions are samples at 24 kHz,
+ * whatever the format of what is appended.
  */
 export class InputAudio {
   readonly #maxSamples: number
@@ -18,7 +20,8 @@ export class InputAudio {
   #start = 0
   #end = 0
   #committed = 0
-  #oddByte: number | null = null
+  #format: FormatName = 'audio/pcm'
+  #decoder: Decoder = createDecoder('audio/pcm')
 
   /** @param maxSeconds of uncommitted audio that may be held */
   constructor (maxSeconds: number) {
@@ -40,30 +43,32 @@ export class InputAudio {
     return this.#start
   }
 
-  /** Decodes an `audio` field and appends it. A sample cut in two by the client is joined. */
+  /** Decodes an `audio` field and appends it; returns what came of it. A sample cut in two by the client is joined. */
   append (base64: string): Int16Array {
-    const bytes = decode(base64)
-    const odd = this.#oddByte
-    const length = bytes + (odd === null ? 0 : 1)
-    const chunk = new Int16Array(length >> 1)
-    if (this.#end - this.#start + chunk.length > this.#maxSamples) {
+    const bytes = decodeBase64(base64, 'audio')
+    if (this.#end - this.#start + Math.floor(bytes.length * this.#decoder.samplesPerByte) > this.#maxSamples) {
       throw new RealtimeError('input_audio_buffer_full', {
         param: 'audio',
         message: `The input audio buffer holds at most ${this.#maxSamples / SAMPLE_RATE} s of uncommitted audio.`
       })
     }
 
-    const view = Buffer.from(chunk.buffer)
-    if (odd === null) scratch.copy(view, 0, 0, view.length)
-    else if (view.length > 0) {
-      view[0] = odd
-      scratch.copy(view, 1, 0, view.length - 1)
-    }
-    this.#oddByte = length % 2 === 0 ? null : bytes > 0 ? scratch[bytes - 1]! : odd
+    return this.#add(this.#decoder.decode(bytes))
+  }
 
-    if (chunk.length > 0) this.#chunks.push(chunk)
-    this.#end += chunk.length
-    return chunk
+  /** Appends what the decoder still held back, as a commit takes all that was sent; returns it. */
+  settle (): Int16Array {
+    return this.#add(this.#decoder.flush())
+  }
+
+  /** What is appended from now on has another format; returns what was held back of the one before. */
+  setFormat (format: FormatName): Int16Array {
+    if (format === this.#format) return new Int16Array(0)
+    const rest = this.settle()
+    this.#decoder.free()
+    this.#format = format
+    this.#decoder = createDecoder(format)
+    return rest
   }
 
   /** Samples of a stretch, as far as they are held. */
@@ -91,8 +96,14 @@ export class InputAudio {
   }
 
   clear (): void {
-    this.#oddByte = null
+    this.#decoder.free()
     this.commit(this.#end)
+  }
+
+  /** The session is over. */
+  close (): void {
+    this.#decoder.free()
+    this.#chunks = []
   }
 
   /** Lets go of audio before a position, for a session that only needs what comes just before speech. */
@@ -106,20 +117,30 @@ export class InputAudio {
   get uncommittedMs (): number {
     return (this.#end - this.#committed) / SAMPLES_PER_MS
   }
+
+  #add (chunk: Int16Array): Int16Array {
+    if (chunk.length > 0) this.#chunks.push(chunk)
+    this.#end += chunk.length
+    return chunk
+  }
 }
 
-/** Decodes into the shared buffer; returns how many bytes. */
-function decode (base64: string): number {
+/**
+ * The bytes of an `audio` field, in a buffer that the next call overwrites.
+ *
+ * @param param names the field in the error
+ */
+export function decodeBase64 (base64: string, param: string): Buffer {
   let size = base64.length
   while (size > 0 && base64.charCodeAt(size - 1) === 61) size--
   const bytes = Math.floor(size * 3 / 4)
-  if (bytes > MAX_APPEND_BYTES) throw new RealtimeError('invalid_value', { param: 'audio', message: 'Invalid \'audio\': more than 15 MiB.' })
+  if (bytes > MAX_APPEND_BYTES) throw new RealtimeError('invalid_value', { param, message: `Invalid '${param}': more than 15 MiB.` })
   if (bytes > scratch.length) scratch = Buffer.allocUnsafe(bytes * 2)
   // Node skips what is not base64, so a bad character shows as a missing byte.
   if (size % 4 === 1 || base64.length - size > 2 || scratch.write(base64, 'base64') !== bytes) {
-    throw new RealtimeError('invalid_value', { param: 'audio', message: 'Invalid \'audio\': expected base64-encoded bytes.' })
+    throw new RealtimeError('invalid_value', { param, message: `Invalid '${param}': expected base64-encoded bytes.` })
   }
-  return bytes
+  return scratch.subarray(0, bytes)
 }
 
 export const toMilliseconds = (samples: number): number => Math.floor(samples / SAMPLES_PER_MS)

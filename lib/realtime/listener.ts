@@ -1,28 +1,21 @@
+import type { FormatName } from '../audio/formats.js'
 import { Channel } from '../channel.js'
 import type { SttEngine, VadEngine } from '../engines/engine.js'
 import type { InputTranscription, TurnDetection } from './events/session-object.js'
 import { RealtimeError } from '../errors.js'
-import { createId } from './ids.js'
 import { InputAudio, toMilliseconds, toSamples } from './input-audio.js'
-import { Recording } from './recording.js'
 import { TurnDetector } from './turn-detector.js'
+import { Utterance } from './utterance.js'
 
 /** Audio that a session with voice detection keeps though nobody spoke, so that a client may still commit it. */
 const KEPT_MS = 2000
 const MIN_COMMIT_MS = 100
 
-/** One stretch of user speech on its way from the microphone to its words. */
-export interface Utterance {
-  /** Id of the item it becomes: `speech_started` already names it. */
-  readonly itemId: string
-  readonly recording: Recording
-  /** Words in the order recognised; ends with the transcript, rejects if recognition fails. */
-  readonly words: AsyncIterable<string>
-}
-
 export interface ListenerHooks {
   speechStarted (startMs: number, itemId: string): void
   speechStopped (endMs: number, itemId: string): void
+  /** Words of an utterance as they are recognised, maybe while it is still being spoken. */
+  heard (itemId: string, delta: string): void
   /** The utterance is whole: it becomes an item. `byVoice` if silence ended it, not the client. */
   committed (utterance: Utterance, byVoice: boolean): void
   /** Voice detection broke; it is tried again with the next audio. */
@@ -30,17 +23,13 @@ export interface ListenerHooks {
 }
 
 export interface ListenerSettings {
+  format: FormatName
   turnDetection: TurnDetection | null
   transcription: InputTranscription | null
   /** Language of the character, when the client names none. */
   language: string | null
-}
-
-interface OpenUtterance extends Utterance {
-  audio: Channel<Int16Array>
-  /** Position up to which its audio was handed on. */
-  fed: number
-  abort: AbortController
+  /** Whether recognition begins with the first audio though only the client ends an utterance: its words are wanted at once. */
+  live: boolean
 }
 
 /** Voice detection under way. */
@@ -60,9 +49,9 @@ export class Listener {
   readonly #input: InputAudio
   #settings: ListenerSettings
   #vad: Detection | null = null
-  #utterance: OpenUtterance | null = null
-  /** Recognition under way, of utterances still open or already committed. */
-  readonly #recognising = new Set<AbortController>()
+  #utterance: Utterance | null = null
+  /** Recognition under way, of utterances still open or already whole. */
+  readonly #recognising = new Set<Utterance>()
   #closed = false
 
   constructor (engines: { vad: VadEngine, stt: SttEngine }, settings: ListenerSettings, hooks: ListenerHooks, maxSeconds: number) {
@@ -72,26 +61,29 @@ export class Listener {
     this.#input = new InputAudio(maxSeconds)
   }
 
+  /** Where the next audio goes on the session's timeline. Milliseconds. */
+  get positionMs (): number {
+    return toMilliseconds(this.#input.end)
+  }
+
   /** Takes new settings; changed turn detection starts over, and speech under way is dropped with it. */
   configure (settings: ListenerSettings): void {
-    const before = this.#settings.turnDetection
+    const before = this.#settings
+    this.#take(this.#input.setFormat(settings.format))
     this.#settings = settings
-    if (before === settings.turnDetection || this.#vad === null) return
+    if (before.turnDetection === settings.turnDetection) return
     this.#stopDetecting()
     this.#dropUtterance()
   }
 
   /** Takes an `input_audio_buffer.append`. Throws a `RealtimeError` for what is not audio. */
   append (base64: string): void {
-    const position = this.#input.end
-    const chunk = this.#input.append(base64)
-    if (chunk.length === 0 || this.#settings.turnDetection === null) return
-    const vad = this.#vad ??= this.#detect(this.#settings.turnDetection, position)
-    vad.audio.push(chunk)
+    this.#take(this.#input.append(base64))
   }
 
   /** The client ends the utterance: all audio since the last commit is its own. */
   commit (): void {
+    this.#take(this.#input.settle())
     const ms = this.#input.uncommittedMs
     if (ms < MIN_COMMIT_MS) {
       throw new RealtimeError('input_audio_buffer_commit_empty', {
@@ -103,23 +95,57 @@ export class Listener {
     this.#vad?.detector.reset(this.#input.end)
   }
 
+  /** Everything since the last commit was silence: takes it as an utterance that nobody needs to recognise. */
+  commitSilence (): Utterance {
+    this.#dropUtterance()
+    const utterance = Utterance.silent(Math.max(this.#input.committed, this.#input.start))
+    utterance.feed(this.#input, this.#input.end)
+    this.#input.commit(this.#input.end)
+    this.#vad?.detector.reset(this.#input.end)
+    return utterance
+  }
+
   clear (): void {
     this.#dropUtterance()
     this.#input.clear()
     this.#vad?.detector.reset(this.#input.end)
   }
 
+  /** The words of a recording that did not come through the input buffer. Rejects if recognition fails. */
+  transcribe (samples: Int16Array): Promise<string> {
+    const utterance = this.#recognise(0, () => {})
+    utterance.feed({ slice: () => samples }, samples.length)
+    utterance.end()
+    return utterance.transcript
+  }
+
   close (): void {
     this.#closed = true
     this.#stopDetecting()
     this.#dropUtterance()
-    for (const abort of this.#recognising) abort.abort()
+    for (const utterance of this.#recognising) utterance.drop()
+    this.#input.close()
+  }
+
+  /** New audio goes to whoever listens. */
+  #take (chunk: Int16Array): void {
+    const { turnDetection, live } = this.#settings
+    if (chunk.length === 0 || this.#closed) return
+    const position = this.#input.end - chunk.length
+    if (turnDetection !== null) {
+      this.#vad ??= this.#detect(turnDetection, position)
+      this.#vad.audio.push(chunk)
+    } else if (live) {
+      this.#utterance ??= this.#begin(position)
+      this.#utterance.feed(this.#input, this.#input.end)
+    }
   }
 
   #detect (settings: TurnDetection, position: number): Detection {
     const audio = new Channel<Int16Array>()
     const abort = new AbortController()
-    const vad = { audio, abort, detector: new TurnDetector(settings, position) }
+    const { transcription, language } = this.#settings
+    const vad = { audio, abort, detector: new TurnDetector(settings, position, transcription?.language ?? language) }
     this.#watch(vad, position)
     return vad
   }
@@ -142,13 +168,16 @@ export class Listener {
   #hear (detector: TurnDetector, frame: { position: number, probability: number }): void {
     // Frames of audio that the client has committed or cleared meanwhile say nothing new.
     if (frame.position <= this.#input.committed) return
-    const event = detector.next(frame)
+    const event = detector.next(frame, this.#utterance?.words ?? '')
     if (event?.type === 'started') {
       const start = Math.max(event.position, this.#input.committed, this.#input.start)
       this.#utterance = this.#begin(start)
       this.#hooks.speechStarted(toMilliseconds(start), this.#utterance.itemId)
     }
-    if (this.#utterance !== null) this.#feed(this.#utterance, frame.position)
+    if (this.#utterance !== null) {
+      this.#utterance.feed(this.#input, frame.position)
+      if (!detector.pausing) this.#utterance.goOn()
+    }
     if (event?.type === 'stopped' && this.#utterance !== null) {
       this.#hooks.speechStopped(toMilliseconds(event.position), this.#utterance.itemId)
       this.#finish(event.position, true)
@@ -156,43 +185,27 @@ export class Listener {
     this.#input.forget(Math.min(detector.needed, frame.position - toSamples(KEPT_MS)))
   }
 
-  #begin (position: number): OpenUtterance {
-    const audio = new Channel<Int16Array>()
-    const abort = new AbortController()
+  #begin (position: number): Utterance {
+    return this.#recognise(position, (itemId, delta) => this.#hooks.heard(itemId, delta))
+  }
+
+  #recognise (position: number, heard: (itemId: string, delta: string) => void): Utterance {
     const { transcription, language } = this.#settings
-    const chunks = this.#engines.stt.transcribe(audio, {
-      signal: abort.signal,
+    const utterance = new Utterance(this.#engines.stt, position, {
       language: transcription?.language ?? language ?? undefined,
       prompt: transcription?.prompt ?? undefined,
       model: transcription?.model
-    })
-    return { itemId: createId('item'), recording: new Recording(), words: this.#recognise(chunks, abort), audio, fed: position, abort }
-  }
-
-  /** Starts recognition at once, not when the words are first asked for: by then the speaker is done. */
-  #recognise (chunks: AsyncIterable<{ delta: string }>, abort: AbortController): AsyncIterable<string> {
-    const words = new Channel<string>()
-    this.#recognising.add(abort)
-    const pass = async () => {
-      for await (const { delta } of chunks) words.push(delta)
-    }
-    pass().then(() => words.end(), error => words.fail(error)).finally(() => this.#recognising.delete(abort))
-    return words
-  }
-
-  #feed (utterance: OpenUtterance, to: number): void {
-    if (to <= utterance.fed) return
-    const audio = this.#input.slice(utterance.fed, to)
-    utterance.recording.append(audio)
-    utterance.audio.push(audio)
-    utterance.fed = to
+    }, heard)
+    this.#recognising.add(utterance)
+    utterance.transcript.catch(() => {}).finally(() => this.#recognising.delete(utterance))
+    return utterance
   }
 
   #finish (position: number, byVoice: boolean): void {
     const utterance = this.#utterance!
     this.#utterance = null
-    this.#feed(utterance, position)
-    utterance.audio.end()
+    utterance.feed(this.#input, position)
+    utterance.end()
     this.#input.commit(position)
     this.#hooks.committed(utterance, byVoice)
   }
@@ -204,8 +217,7 @@ export class Listener {
   }
 
   #dropUtterance (): void {
-    this.#utterance?.abort.abort()
-    this.#utterance?.audio.end()
+    this.#utterance?.drop()
     this.#utterance = null
   }
 }

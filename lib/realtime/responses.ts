@@ -1,18 +1,26 @@
 import { RealtimeError } from '../errors.js'
 import { Response, type ResponsePlan, type ResponseScope } from './response.js'
 
+/** Follows the conversation's responses; those outside of it are nobody's turn. */
+export interface ResponsesWatcher {
+  answering (): void
+  answered (response: Response): void
+}
+
 /**
  * The responses of a session: at most one at a time in the conversation, any number outside of it
  * (PROTOCOL sections 7.7 and 9).
  */
 export class Responses {
+  readonly #watcher: ResponsesWatcher
   readonly #scope: ResponseScope
   readonly #aside = new Set<Response>()
   #active: Response | null = null
   /** A spoken turn that waits for the response under way, which it was not allowed to interrupt. */
   #waiting: (() => ResponsePlan) | null = null
 
-  constructor (scope: Omit<ResponseScope, 'onDone'>) {
+  constructor (scope: Omit<ResponseScope, 'onDone'>, watcher: ResponsesWatcher) {
+    this.#watcher = watcher
     this.#scope = { ...scope, onDone: response => this.#ended(response) }
   }
 
@@ -28,8 +36,10 @@ export class Responses {
       })
     }
     const response = new Response(this.#scope, plan)
-    if (plan.inConversation) this.#active = response
-    else this.#aside.add(response)
+    if (plan.inConversation) {
+      this.#active = response
+      this.#watcher.answering()
+    } else this.#aside.add(response)
     response.start()
   }
 
@@ -68,5 +78,6 @@ export class Responses {
     const waiting = this.#waiting
     this.#waiting = null
     if (waiting !== null) this.create(waiting())
+    else this.#watcher.answered(response)
   }
 }

@@ -2,11 +2,14 @@ import type { CharacterRegistry } from '../characters/registry.js'
 import type { Engines } from '../engines/engine.js'
 import { RealtimeError } from '../errors.js'
 import { Casting } from './casting.js'
-import { Conversation } from './conversation.js'
+import { clientEntry } from './client-entry.js'
+import { Conversation, type Entry } from './conversation.js'
+import { describeSession } from './describe.js'
 import type { Dialect, DialectFactory } from './dialects/dialect.js'
 import { parseClientEvent } from './events/parse.js'
+import type { ClientItem } from './events/items.js'
 import type { ResponseOptions } from './events/response-object.js'
-import type { SessionObject } from './events/session-object.js'
+import type { SessionObject, SessionUpdate } from './events/session-object.js'
 import { handle } from './handlers/table.js'
 import { createId } from './ids.js'
 import { toSamples } from './input-audio.js'
@@ -16,7 +19,7 @@ import { Outbox, type Corkable, type SessionSocket } from './outbox.js'
 import { planResponse } from './plan.js'
 import type { ResponsePlan } from './response.js'
 import { Responses } from './responses.js'
-import { defaultSettings, type Settings } from './settings.js'
+import { defaultSettings, transcriptionSettings, updateSettings, type Settings } from './settings.js'
 import { Turns } from './turns.js'
 
 export interface SessionLimits {
@@ -38,8 +41,14 @@ export interface SessionOptions {
   engines: Engines
   /** What the client named at connect; shown, not used. */
   model: string
+  /** Whether it answers, or only transcribes. Default `realtime`. */
+  type?: Settings['type'] | undefined
+  /** What the client's ephemeral key brings: applied before the session is announced. Checked when the key was made. */
+  configuration?: SessionUpdate | undefined
   /** A character the client named at connect. */
   character?: string | undefined
+  /** Whether parameters that the protocol does not know are errors. Default false: clients run ahead of servers. */
+  strict?: boolean | undefined
   /** The server's own choice: a name, null for nobody, undefined for the first of the cast. */
   defaultCharacter: string | null | undefined
   limits: SessionLimits
@@ -61,12 +70,13 @@ export class RealtimeSession {
   readonly casting: Casting
   readonly listener: Listener
   readonly responses: Responses
+  readonly #turns: Turns
   readonly #options: SessionOptions
   readonly #dialect: Dialect | null
   readonly #expiresAt: number
   readonly #expiry: NodeJS.Timeout
   #idle: NodeJS.Timeout | null = null
-  #settings: Settings = defaultSettings
+  #settings: Settings
   #closed = false
 
   constructor (options: SessionOptions) {
@@ -80,11 +90,14 @@ export class RealtimeSession {
     this.outbox = new Outbox(options.socket, options.connection, bytes => observer.bytes?.('out', bytes), this.#dialect)
     this.conversation = new Conversation(limits.audioHistorySeconds * toSamples(1000) * 2)
     this.casting = new Casting(registry, engines.tts, options.defaultCharacter)
+    this.#settings = options.type === 'transcription' ? transcriptionSettings : defaultSettings
+    this.#turns = new Turns(this)
+    this.listener = new Listener(engines, this.#listening(), this.#turns, limits.uncommittedSeconds)
+    if (options.configuration !== undefined) this.#configure(options.configuration)
     if (options.character !== undefined) this.casting.select(options.character)
-    this.listener = new Listener(engines, this.#listening(), new Turns(this), limits.uncommittedSeconds)
     this.responses = new Responses({
       outbox: this.outbox, conversation: this.conversation, conversationId, engines, observer
-    })
+    }, this.#turns)
     this.#expiresAt = Math.floor(Date.now() / 1000) + limits.sessionSeconds
     this.#expiry = setTimeout(() => this.#expire(), limits.sessionSeconds * 1000).unref()
     this.#stayAwake()
@@ -96,8 +109,14 @@ export class RealtimeSession {
 
   /** New settings take effect for the audio that comes next and for the next response. */
   set settings (settings: Settings) {
+    if (settings.input.turn_detection !== this.#settings.input.turn_detection) this.#turns.reset()
     this.#settings = settings
     this.refresh()
+  }
+
+  /** Whether the client reads what the user says. */
+  get transcribes (): boolean {
+    return this.#settings.type === 'transcription' || this.#settings.input.transcription !== null
   }
 
   get closed (): boolean {
@@ -119,7 +138,7 @@ export class RealtimeSession {
       this.fail(new RealtimeError('invalid_event', { message: 'Binary frames are not part of the protocol: send JSON text.' }), null)
       return
     }
-    const parsed = parseClientEvent(frame.toString(), this.#dialect)
+    const parsed = parseClientEvent(frame.toString(), this.#dialect, this.#options.strict)
     if (parsed.error !== undefined) {
       this.fail(parsed.error, parsed.eventId)
       return
@@ -145,7 +164,13 @@ export class RealtimeSession {
 
   /** A response of this session, as it is now, with what a client overrides. */
   plan (options: ResponseOptions, turn: ResponsePlan['turn'] = null): ResponsePlan {
-    return planResponse(this.#settings, this.casting, this.conversation, options, turn)
+    return planResponse(this.#settings, this.casting, this.conversation, options, (item, param) => this.takeItem(item, param), turn)
+  }
+
+  /** An item as the client sends it, its audio in the session's input format. */
+  takeItem (item: ClientItem, param: string): Entry {
+    const { format: { type: format } } = this.#settings.input
+    return clientEntry(item, { format, transcribe: samples => this.listener.transcribe(samples) }, param)
   }
 
   /** Brings what depends on settings and character up to date. */
@@ -168,40 +193,45 @@ export class RealtimeSession {
     if (this.#idle !== null) clearTimeout(this.#idle)
     this.responses.cancelAll()
     this.#closed = true
+    this.#turns.reset()
     this.listener.close()
     this.conversation.clear()
   }
 
-  /** The session as the client sees it (PROTOCOL section 3.1). */
+  /** The session as the client sees it (PROTOCOL section 3). */
   toObject (): SessionObject {
-    const { input, output, ...settings } = this.#settings
-    const { stt, llm, tts } = this.#options.engines
-    return {
-      type: 'realtime',
-      object: 'realtime.session',
-      id: this.id,
-      model: this.#options.model,
-      output_modalities: settings.output_modalities,
-      instructions: settings.instructions,
-      tools: settings.tools,
-      tool_choice: settings.tool_choice,
-      max_output_tokens: settings.max_output_tokens,
-      tracing: settings.tracing,
-      truncation: settings.truncation,
-      prompt: settings.prompt,
-      expires_at: this.#expiresAt,
-      audio: { input, output: { format: output.format, voice: this.casting.voice, speed: output.speed } },
-      include: settings.include,
-      characters: this.registry.names(),
-      character: this.casting.character?.name ?? null,
-      character_tools: settings.character_tools,
-      engines: { stt: stt.name, llm: llm.name, tts: tts.name }
+    const { model, engines } = this.#options
+    return describeSession({
+      id: this.id, model, expiresAt: this.#expiresAt, settings: this.#settings, casting: this.casting, registry: this.registry, engines
+    })
+  }
+
+  /** Takes a whole configuration, or throws and takes none of it. */
+  update (update: SessionUpdate): void {
+    const settings = updateSettings(this.#settings, update)
+    const select = this.casting.prepare(update)
+    select()
+    this.settings = settings
+  }
+
+  #configure (configuration: SessionUpdate): void {
+    try {
+      this.update(configuration)
+    } catch (error) {
+      // Checked against the default cast, but this client brought another one: then the rest still holds.
+      this.observer.fault?.('the configuration of an ephemeral key does not fit', error)
     }
   }
 
   #listening (): ListenerSettings {
-    const { turn_detection: turnDetection, transcription } = this.#settings.input
-    return { turnDetection, transcription, language: this.casting.character?.instructions.language ?? null }
+    const { type, input: { format, turn_detection: turnDetection, transcription } } = this.#settings
+    return {
+      format: format.type,
+      turnDetection,
+      transcription,
+      language: this.casting.character?.instructions.language ?? null,
+      live: type === 'transcription'
+    }
   }
 
   #stayAwake (): void {

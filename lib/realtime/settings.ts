@@ -1,9 +1,10 @@
 import { RealtimeError } from '../errors.js'
-import type { SessionObject, SessionUpdate, TurnDetection } from './events/session-object.js'
+import type { AudioFormat, SessionObject, SessionUpdate, TurnDetection } from './events/session-object.js'
 
 /** The part of the session object that a client sets and that is not about who speaks. Immutable: an update makes a new one. */
-export interface Settings extends Pick<SessionObject, 'output_modalities' | 'instructions' | 'tools' | 'tool_choice' |
+export interface Settings extends Pick<SessionObject, 'parallel_tool_calls' | 'reasoning' | 'output_modalities' | 'instructions' | 'tools' | 'tool_choice' |
   'max_output_tokens' | 'tracing' | 'truncation' | 'prompt' | 'include' | 'character_tools'> {
+  readonly type: 'realtime' | 'transcription'
   readonly input: Readonly<Omit<SessionObject['audio']['input'], 'turn_detection'> & { turn_detection: TurnDetection | null }>
   readonly output: Readonly<Omit<SessionObject['audio']['output'], 'voice'>>
 }
@@ -24,6 +25,7 @@ const semanticVad: Extract<TurnDetection, { type: 'semantic_vad' }> = { type: 's
 
 /** What every session starts with (PROTOCOL section 3.1); one object for all of them. */
 export const defaultSettings: Settings = {
+  type: 'realtime',
   output_modalities: ['audio'],
   instructions: '',
   tools: [],
@@ -38,11 +40,17 @@ export const defaultSettings: Settings = {
   output: Object.freeze({ format: pcm, speed: 1 })
 }
 
+/** What a session starts with that only transcribes (PROTOCOL section 3.2). */
+export const transcriptionSettings: Settings = { ...defaultSettings, type: 'transcription' }
+
 /**
  * The settings after `session.update`: an absent key stays, a given object replaces the one before, its
  * own absent keys taking their defaults. Throws before anything is applied.
  */
 export function updateSettings (now: Settings, update: SessionUpdate): Settings {
+  if (update.type !== now.type) {
+    throw new RealtimeError('invalid_value', { param: 'session.type', message: `Invalid value: '${update.type}'. The type of a session cannot change: this one is '${now.type}'.` })
+  }
   checkModalities(update.output_modalities, 'session.output_modalities')
   const { input = {}, output = {} } = update.audio ?? {}
   const given = <T extends object>(fields: T): Partial<T> =>
@@ -55,6 +63,8 @@ export function updateSettings (now: Settings, update: SessionUpdate): Settings 
       instructions: update.instructions,
       tools: update.tools,
       tool_choice: update.tool_choice,
+      parallel_tool_calls: update.parallel_tool_calls,
+      reasoning: update.reasoning,
       max_output_tokens: update.max_output_tokens,
       tracing: update.tracing,
       truncation: update.truncation,
@@ -65,7 +75,7 @@ export function updateSettings (now: Settings, update: SessionUpdate): Settings 
     input: {
       ...now.input,
       ...given({
-        format: input.format && fullFormat(input.format, 'session.audio.input.format'),
+        format: input.format && fullFormat(input.format),
         transcription: input.transcription && { model: 'default', language: null, prompt: null, ...input.transcription },
         noise_reduction: input.noise_reduction,
         turn_detection: input.turn_detection && fullTurnDetection(input.turn_detection)
@@ -74,7 +84,7 @@ export function updateSettings (now: Settings, update: SessionUpdate): Settings 
     output: {
       ...now.output,
       ...given({
-        format: output.format && fullFormat(output.format, 'session.audio.output.format'),
+        format: output.format && fullFormat(output.format),
         speed: output.speed
       })
     }
@@ -88,11 +98,9 @@ export function checkModalities (modalities: readonly string[] | undefined, para
   }
 }
 
-export function fullFormat (format: SessionObject['audio']['input']['format'], param: string): SessionObject['audio']['input']['format'] {
-  if (format.type !== 'audio/pcm') {
-    throw new RealtimeError('invalid_value', { param: `${param}.type`, message: `Invalid value: '${format.type}'. Supported values are: 'audio/pcm'.` })
-  }
-  return pcm
+/** G.711 has one rate, which the wire does not name (PROTOCOL section 12). */
+export function fullFormat ({ type }: AudioFormat): AudioFormat {
+  return type === 'audio/pcm' ? pcm : { type }
 }
 
 function fullTurnDetection (given: NonNullable<NonNullable<NonNullable<SessionUpdate['audio']>['input']>['turn_detection']>): TurnDetection {

@@ -1,3 +1,4 @@
+import { createEncoder } from '../audio/formats.js'
 import type { AnswerScope } from './answer.js'
 import { splitClauses } from './clauses.js'
 import { AudioMessage, type TextMessage } from './output-items.js'
@@ -61,20 +62,27 @@ export class Speaker {
 
   async #say (words: AsyncIterable<string>, open: () => AudioMessage): Promise<void> {
     const { engines: { tts }, observer, signal } = this.#scope
-    const { engineVoice: voice, speed, character, turn } = this.#plan
+    const { engineVoice: voice, speed, character, turn, format } = this.#plan
     const asked = performance.now()
+    let message: AudioMessage | null = null
     const language = character?.instructions.language
+    const encoder = createEncoder(format.type)
 
-    for await (const { text, audio } of tts.synthesize(splitClauses(words), { voice, speed, language, signal })) {
-      signal.throwIfAborted()
-      const message = open()
-      if (!this.#spoken && audio.length > 0) {
-        this.#spoken = true
-        observer.stage?.('tts_first_audio', (performance.now() - asked) / 1000)
-        if (turn !== null) observer.stage?.('first_audio', (performance.now() - turn.endedAt) / 1000)
+    try {
+      for await (const { text, audio } of tts.synthesize(splitClauses(words), { voice, speed, language, signal })) {
+        signal.throwIfAborted()
+        message = open()
+        if (!this.#spoken && audio.length > 0) {
+          this.#spoken = true
+          observer.stage?.('tts_first_audio', (performance.now() - asked) / 1000)
+          if (turn !== null) observer.stage?.('first_audio', (performance.now() - turn.endedAt) / 1000)
+        }
+        message.say(text, audio, encoder.encode(audio))
       }
-      message.say(text, audio, Buffer.from(audio.buffer, audio.byteOffset, audio.byteLength))
+      signal.throwIfAborted()
+      message?.say('', new Int16Array(0), encoder.flush())
+    } finally {
+      encoder.free()
     }
-    signal.throwIfAborted()
   }
 }

@@ -1,4 +1,5 @@
 import type { SpeechFrame } from '../engines/engine.js'
+import { patience } from './end-of-turn.js'
 import type { TurnDetection } from './events/session-object.js'
 import { toSamples } from './input-audio.js'
 
@@ -6,8 +7,6 @@ import { toSamples } from './input-audio.js'
 const MIN_SPEECH_MS = 96
 /** Speech goes on until the probability falls this far below the threshold, so that it does not flicker. */
 const HYSTERESIS = 0.15
-/** How long a pause ends a turn, by eagerness (PROTOCOL section 8.1). Milliseconds. */
-const SEMANTIC_SILENCE_MS = { low: 1600, medium: 900, auto: 900, high: 500 }
 
 export type TurnEvent =
   /** `position` is where the audio of the turn begins, padding included. */
@@ -21,17 +20,23 @@ export type TurnEvent =
 export class TurnDetector {
   readonly #threshold: number
   readonly #padding: number
-  readonly #silence: number
+  /** How long a pause ends the turn, given its words so far. Samples. */
+  readonly #silence: (words: string) => number
   #speaking = false
   /** Where the current run of speech (not speaking) or of silence (speaking) began. */
   #runStart: number | null = null
   #lastPosition: number
 
-  /** @param position where the first frame will begin */
-  constructor (settings: TurnDetection, position: number) {
+  /**
+   * @param position where the first frame will begin
+   * @param language of the words that tell when a turn is over
+   */
+  constructor (settings: TurnDetection, position: number, language: string | null = null) {
     this.#threshold = settings.type === 'server_vad' ? settings.threshold : 0.5
     this.#padding = toSamples(settings.type === 'server_vad' ? settings.prefix_padding_ms : 300)
-    this.#silence = toSamples(settings.type === 'server_vad' ? settings.silence_duration_ms : SEMANTIC_SILENCE_MS[settings.eagerness])
+    this.#silence = settings.type === 'server_vad'
+      ? () => toSamples(settings.silence_duration_ms)
+      : words => toSamples(patience(settings.eagerness, words, language))
     this.#lastPosition = position
   }
 
@@ -39,13 +44,22 @@ export class TurnDetector {
     return this.#speaking
   }
 
+  /** Whether a turn is under way, but nothing is said at the moment. */
+  get pausing (): boolean {
+    return this.#speaking && this.#runStart !== null
+  }
+
   /** The audio that may still become part of a turn begins here. */
   get needed (): number {
     return (this.#speaking ? this.#lastPosition : this.#runStart ?? this.#lastPosition) - this.#padding
   }
 
-  /** Takes the next frame; at most one thing happens at each. */
-  next (frame: SpeechFrame): TurnEvent | null {
+  /**
+   * Takes the next frame; at most one thing happens at each.
+   *
+   * @param words of the turn so far, as far as they are recognised
+   */
+  next (frame: SpeechFrame, words = ''): TurnEvent | null {
     const start = this.#lastPosition
     this.#lastPosition = frame.position
     if (!this.#speaking) {
@@ -66,7 +80,7 @@ export class TurnDetector {
       return null
     }
     this.#runStart ??= start
-    if (frame.position - this.#runStart < this.#silence) return null
+    if (frame.position - this.#runStart < this.#silence(words)) return null
     this.reset(frame.position)
     return { type: 'stopped', position: frame.position }
   }

@@ -1,22 +1,32 @@
 import { EngineError } from '../engines/engine.js'
 import { RealtimeError } from '../errors.js'
 import type { Entry } from './conversation.js'
-import type { ListenerHooks, Utterance } from './listener.js'
+import { IdleWatch } from './idle-watch.js'
+import { createId } from './ids.js'
+import type { ListenerHooks } from './listener.js'
+import type { Response } from './response.js'
 import type { RealtimeSession } from './session.js'
+import type { Utterance } from './utterance.js'
+
+/** What the model reads in place of the words of a user who said none. */
+const SILENCE_NOTE = 'The user has said nothing for a while. Ask whether they are still there, or go on with something that may help them.'
 
 /**
- * What follows from what the listener hears: events to the client, an item for each utterance, its
- * transcript, and the response to it (PROTOCOL sections 7.4, 7.5 and 8).
+ * What follows from what the listener hears, and from silence: events to the client, an item for each
+ * utterance, its transcript, and the response to it (PROTOCOL sections 7.4 to 7.6 and 8).
  */
 export class Turns implements ListenerHooks {
   readonly #session: RealtimeSession
+  readonly #idle: IdleWatch
 
   constructor (session: RealtimeSession) {
     this.#session = session
+    this.#idle = new IdleWatch(() => session.listener.positionMs, (startMs, endMs) => this.#idled(startMs, endMs))
   }
 
   speechStarted (startMs: number, itemId: string): void {
     const { outbox, responses, settings, observer } = this.#session
+    this.#idle.disarm()
     outbox.send({ type: 'input_audio_buffer.speech_started', audio_start_ms: startMs, item_id: itemId })
     if (settings.input.turn_detection?.interrupt_response && responses.interrupt()) observer.interruption?.()
   }
@@ -25,23 +35,17 @@ export class Turns implements ListenerHooks {
     this.#session.outbox.send({ type: 'input_audio_buffer.speech_stopped', audio_end_ms: endMs, item_id: itemId })
   }
 
+  heard (itemId: string, delta: string): void {
+    if (!this.#session.transcribes) return
+    this.#session.outbox.send({ type: 'conversation.item.input_audio_transcription.delta', item_id: itemId, content_index: 0, delta })
+  }
+
   committed (utterance: Utterance, byVoice: boolean): void {
     const session = this.#session
-    const { outbox, conversation } = session
-    const entry: Entry = {
-      item: { id: utterance.itemId, type: 'message', status: 'completed', role: 'user', content: [{ type: 'input_audio', transcript: null }] },
-      recording: utterance.recording
-    }
-    const previous = conversation.add(entry)
-    conversation.trimAudio()
-    outbox.send({ type: 'input_audio_buffer.committed', previous_item_id: previous, item_id: utterance.itemId })
-    outbox.send({ type: 'conversation.item.added', previous_item_id: previous, item: entry.item })
-    outbox.send({ type: 'conversation.item.done', previous_item_id: previous, item: entry.item })
-
-    entry.transcribed = this.#transcribe(utterance, entry)
-    // A response waits for the words and reports the fault; without one, `failed` has told the client.
-    entry.transcribed.catch(() => {})
-    if (!byVoice || !session.settings.input.turn_detection?.create_response) return
+    this.#idle.disarm()
+    const entry = this.#addItem(utterance)
+    this.#transcribe(utterance, entry)
+    if (!byVoice || session.settings.type === 'transcription' || !session.settings.input.turn_detection?.create_response) return
     const endedAt = performance.now()
     session.responses.answer(() => session.plan({}, { entry, endedAt }))
   }
@@ -51,21 +55,66 @@ export class Turns implements ListenerHooks {
     this.#session.fail(new RealtimeError('engine_failed', { message: messageOf(error) }), null)
   }
 
-  async #transcribe (utterance: Utterance, entry: Entry): Promise<void> {
-    const { outbox, settings, observer } = this.#session
+  /** A response of the conversation begins: nobody is idle. */
+  answering (): void {
+    this.#idle.disarm()
+  }
+
+  /** A response of the conversation is done; its sound may still be playing. */
+  answered (response: Response): void {
+    const { turn_detection: detection } = this.#session.settings.input
+    if (detection?.type !== 'server_vad' || detection.idle_timeout_ms === null || this.#session.closed) return
+    this.#idle.arm(response.playoutMs, detection.idle_timeout_ms)
+  }
+
+  /** Turn detection has changed, or the session is over. */
+  reset (): void {
+    this.#idle.disarm()
+  }
+
+  /** Nobody spoke: the model is told so, and asked to go on. */
+  #idled (startMs: number, endMs: number): void {
+    const { outbox, conversation, listener, responses } = this.#session
+    const utterance = listener.commitSilence()
+    outbox.send({ type: 'input_audio_buffer.timeout_triggered', audio_start_ms: startMs, audio_end_ms: endMs, item_id: utterance.itemId })
+    const note: Entry = {
+      item: { id: createId('item'), type: 'message', status: 'completed', role: 'system', content: [{ type: 'input_text', text: SILENCE_NOTE }] }
+    }
+    const previous = conversation.add(note)
+    outbox.send({ type: 'conversation.item.added', previous_item_id: previous, item: note.item })
+    outbox.send({ type: 'conversation.item.done', previous_item_id: previous, item: note.item })
+    this.#transcribe(utterance, this.#addItem(utterance), 0)
+    responses.answer(() => this.#session.plan({}))
+  }
+
+  #addItem (utterance: Utterance): Entry {
+    const { outbox, conversation } = this.#session
+    const { itemId } = utterance
+    const entry: Entry = {
+      item: { id: itemId, type: 'message', status: 'completed', role: 'user', content: [{ type: 'input_audio', transcript: null }] },
+      recording: utterance.recording
+    }
+    const previous = conversation.add(entry)
+    conversation.trimAudio()
+    outbox.send({ type: 'input_audio_buffer.committed', previous_item_id: previous, item_id: itemId })
+    outbox.send({ type: 'conversation.item.added', previous_item_id: previous, item: entry.item })
+    outbox.send({ type: 'conversation.item.done', previous_item_id: previous, item: entry.item })
+    return entry
+  }
+
+  /** Brings the words to the item and to the client. */
+  #transcribe (utterance: Utterance, entry: Entry, seconds = Math.ceil(utterance.recording.durationMs / 1000)): void {
+    const session = this.#session
     const of = { item_id: utterance.itemId, content_index: 0 }
-    const wanted = settings.input.transcription !== null
-    let transcript = ''
-    try {
-      for await (const delta of utterance.words) {
-        transcript += delta
-        if (wanted) outbox.send({ type: 'conversation.item.input_audio_transcription.delta', ...of, delta })
-      }
-    } catch (error) {
-      if (!this.#session.closed) {
-        observer.fault?.('speech-to-text failed', error)
-        if (wanted) {
-          outbox.send({
+    const transcribed = utterance.transcript.then(transcript => {
+      if (entry.item.type === 'message' && entry.item.role === 'user') entry.item.content = [{ type: 'input_audio', transcript }]
+      if (!session.transcribes) return
+      session.outbox.send({ type: 'conversation.item.input_audio_transcription.completed', ...of, transcript, usage: { type: 'duration', seconds } })
+    }, error => {
+      if (!session.closed) {
+        session.observer.fault?.('speech-to-text failed', error)
+        if (session.transcribes) {
+          session.outbox.send({
             type: 'conversation.item.input_audio_transcription.failed',
             ...of,
             error: { type: 'server_error', code: 'engine_failed', message: messageOf(error), param: null }
@@ -73,16 +122,10 @@ export class Turns implements ListenerHooks {
         }
       }
       throw error
-    }
-
-    if (entry.item.type === 'message' && entry.item.role === 'user') entry.item.content = [{ type: 'input_audio', transcript }]
-    if (!wanted) return
-    outbox.send({
-      type: 'conversation.item.input_audio_transcription.completed',
-      ...of,
-      transcript,
-      usage: { type: 'duration', seconds: Math.ceil(utterance.recording.durationMs / 1000) }
     })
+    // A response waits for the words and reports the fault; without one, `failed` has told the client.
+    transcribed.catch(() => {})
+    entry.transcribed = transcribed
   }
 }
 

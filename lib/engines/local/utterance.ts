@@ -64,6 +64,7 @@ export class Utterance implements Handler<Int16Array> {
       else if (this.#length >= this.#partialAt && !this.#queue.busy) this.#decodePartial()
     } else if (this.#loudness.heard && !this.#early) {
       this.#early = this.#decode('early', this.#earlyStop.signal)
+      this.#suggest(this.#early)
       if (this.#length >= SEGMENT) this.#endSegment(OVERLAP)
     }
   }
@@ -110,6 +111,13 @@ export class Utterance implements Handler<Int16Array> {
     // It may be dropped before anybody awaits it.
     text.catch(() => {})
     return text
+  }
+
+  /** In a pause: what was said last, for who has to tell whether that was all. */
+  #suggest (early: Promise<string>): void {
+    early.then(text => {
+      if (early === this.#early) this.#reply.send({ delta: '', tentative: wordsAfter(this.#given, splitWords(text)).join(' ') })
+    }, () => {})
   }
 
   /** A convenience that must not cost anybody else: only when nothing else is to be decoded. */

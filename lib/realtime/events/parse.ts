@@ -3,6 +3,7 @@ import { RealtimeError } from '../../errors.js'
 import type { Dialect, Spoken } from '../dialects/dialect.js'
 import { clientEvents, type ClientEvent } from './client.js'
 import { explain } from './explain.js'
+import { findUnknown } from './strict.js'
 
 const checks = new Map(clientEvents.map(schema => {
   const compiled = TypeCompiler.Compile(schema)
@@ -12,8 +13,12 @@ const checks = new Map(clientEvents.map(schema => {
 /** A frame's event, or the one error to answer it with and the client's `event_id`, as far as it can be told. */
 export type Parsed = { event: ClientEvent, error?: never } | { event?: never, error: RealtimeError, eventId: string | null }
 
-/** Reads one text frame (PROTOCOL section 5), in the client's dialect if it is not GA. Never throws. */
-export function parseClientEvent (frame: string, dialect: Dialect | null = null): Parsed {
+/**
+ * Reads one text frame (PROTOCOL section 5), in the client's dialect if it is not GA. Never throws.
+ *
+ * @param strict whether a parameter that no schema knows is an error, as it is at the hosted API
+ */
+export function parseClientEvent (frame: string, dialect: Dialect | null = null, strict = false): Parsed {
   let value: unknown
   try {
     value = JSON.parse(frame)
@@ -37,6 +42,8 @@ export function parseClientEvent (frame: string, dialect: Dialect | null = null)
     const message = `Invalid value: '${type.slice(0, 64)}'. Supported values are: ${[...checks.keys()].map(name => `'${name}'`).join(', ')}.`
     return { error: new RealtimeError('invalid_value', { param: 'type', message }), eventId }
   }
-  if (check.passes(value)) return { event: value as ClientEvent }
-  return { error: explain(check.schema, value), eventId }
+  if (!check.passes(value)) return { error: explain(check.schema, value), eventId }
+  const unknown = strict ? findUnknown(check.schema, value) : null
+  if (unknown === null) return { event: value as ClientEvent }
+  return { error: new RealtimeError('unknown_parameter', { param: unknown, message: `Unknown parameter: '${unknown}'.` }), eventId }
 }

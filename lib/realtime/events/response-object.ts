@@ -1,7 +1,7 @@
 import { Type, type Static } from '@sinclair/typebox'
 import { ItemId, Metadata, Nullable, OneOf } from './common.js'
 import { ClientItem, Item } from './items.js'
-import { AudioFormat, Instructions, MaxOutputTokens, OutputModalities, Prompt, ToolChoice, Tools, Voice } from './session-object.js'
+import { AudioFormat, Instructions, MaxOutputTokens, OutputModalities, ParallelToolCalls, Prompt, Reasoning, ToolChoice, Tools, Voice } from './session-object.js'
 
 // The response object and what `response.create` may override, PROTOCOL sections 5 and 9.
 
@@ -17,6 +17,8 @@ export const ResponseOptions = Type.Object({
   })),
   tools: Type.Optional(Tools),
   tool_choice: Type.Optional(ToolChoice),
+  parallel_tool_calls: Type.Optional(ParallelToolCalls),
+  reasoning: Type.Optional(Reasoning),
   max_output_tokens: Type.Optional(MaxOutputTokens),
   prompt: Type.Optional(Nullable(Prompt)),
   metadata: Type.Optional(Nullable(Metadata))

@@ -2,7 +2,7 @@ import { Type, type Static } from '@sinclair/typebox'
 import { Index, Milliseconds, Nullable, OneOf } from './common.js'
 import { Item, type Item as ItemType } from './items.js'
 import { ResponseObject, type ResponseObject as ResponseObjectType } from './response-object.js'
-import { SessionObject } from './session-object.js'
+import { AnySessionObject } from './session-object.js'
 
 const event = <T extends string, P extends Parameters<typeof Type.Object>[0]>(type: T, properties: P) =>
   Type.Object({ type: Type.Literal(type), event_id: Type.String(), ...properties })
@@ -37,8 +37,8 @@ export const serverEvents = [
       details: Type.Optional(Type.Unknown({ description: 'Such as the errors of each character file.' }))
     })
   }),
-  event('session.created', { session: SessionObject }),
-  event('session.updated', { session: SessionObject }),
+  event('session.created', { session: AnySessionObject }),
+  event('session.updated', { session: AnySessionObject }),
   event('conversation.item.added', OfItem),
   event('conversation.item.done', OfItem),
   event('conversation.item.retrieved', { item: Item }),
@@ -60,6 +60,7 @@ export const serverEvents = [
   event('input_audio_buffer.cleared', {}),
   event('input_audio_buffer.speech_started', { audio_start_ms: Milliseconds, item_id: Id }),
   event('input_audio_buffer.speech_stopped', { audio_end_ms: Milliseconds, item_id: Id }),
+  event('input_audio_buffer.timeout_triggered', { audio_start_ms: Milliseconds, audio_end_ms: Milliseconds, item_id: Id }),
   event('response.created', { response: ResponseObject }),
   event('response.done', { response: ResponseObject }),
   event('response.output_item.added', { ...OfResponse, item: Item }),

@@ -34,7 +34,10 @@ export type TurnDetection = Required<Static<typeof ServerVad>> | Required<Static
 export const InputTranscription = Type.Object({
   model: Type.Optional(Type.String({ maxLength: 200 })),
   language: Type.Optional(Nullable(Type.String({ maxLength: 35 }))),
-  prompt: Type.Optional(Nullable(Type.String({ maxLength: 10_000 })))
+  prompt: Type.Optional(Nullable(Type.String({ maxLength: 10_000 }))),
+  languages: Type.Optional(Nullable(Type.Array(Type.String({ maxLength: 35 })))),
+  keywords: Type.Optional(Nullable(Type.Array(Type.String({ maxLength: 1000 })))),
+  delay: Type.Optional(Nullable(Type.String()))
 })
 export type InputTranscription = Static<typeof InputTranscription>
 
@@ -78,7 +81,10 @@ export const Tracing = Type.Union([
     metadata: Type.Optional(Type.Unknown())
   })
 ])
-export const NoiseReduction = Type.Object({ type: OneOf('near_field', 'far_field') })
+export const NoiseReduction = Type.Object({ type: OneOf('near_field', 'far_field'), strength: Type.Optional(Type.Unknown()) })
+/** Taken and shown, not applied: which models reason, and how, is the language model server's own setting. */
+export const ParallelToolCalls = Type.Boolean()
+export const Reasoning = Type.Object({ effort: Type.Optional(Nullable(Type.String({ description: 'minimal, low, medium, high, xhigh.' }))) })
 export const Include = Type.Array(OneOf('item.input_audio_transcription.logprobs'))
 export const CharacterTools = OneOf('hidden', 'visible')
 
@@ -90,6 +96,8 @@ export const SessionUpdate = Type.Object({
   instructions: Type.Optional(Instructions),
   tools: Type.Optional(Tools),
   tool_choice: Type.Optional(ToolChoice),
+  parallel_tool_calls: Type.Optional(ParallelToolCalls),
+  reasoning: Type.Optional(Reasoning),
   max_output_tokens: Type.Optional(MaxOutputTokens),
   tracing: Type.Optional(Nullable(Tracing)),
   truncation: Type.Optional(Truncation),
@@ -123,6 +131,8 @@ export const SessionObject = Type.Object({
   instructions: Type.String(),
   tools: Tools,
   tool_choice: ToolChoice,
+  parallel_tool_calls: Type.Optional(ParallelToolCalls),
+  reasoning: Type.Optional(Reasoning),
   max_output_tokens: MaxOutputTokens,
   tracing: Nullable(Tracing),
   truncation: Truncation,
@@ -144,3 +154,27 @@ export const SessionObject = Type.Object({
   engines: Type.Object({ stt: Type.String(), llm: Type.String(), tts: Type.String() })
 })
 export type SessionObject = Static<typeof SessionObject>
+
+/** The session object of a session that only transcribes (PROTOCOL section 3.2). */
+export const TranscriptionSessionObject = Type.Object({
+  type: Type.Literal('transcription'),
+  object: Type.Literal('realtime.transcription_session'),
+  id: Type.String(),
+  expires_at: Type.Integer({ description: 'Unix seconds.' }),
+  audio: Type.Object({
+    input: Type.Object({
+      format: AudioFormat,
+      transcription: Nullable(InputTranscription),
+      noise_reduction: Nullable(NoiseReduction),
+      turn_detection: Nullable(Type.Union([
+        Type.Pick(ServerVad, ['type', 'threshold', 'prefix_padding_ms', 'silence_duration_ms']),
+        Type.Pick(SemanticVad, ['type', 'eagerness'])
+      ]))
+    })
+  }),
+  include: Nullable(Include)
+})
+export type TranscriptionSessionObject = Static<typeof TranscriptionSessionObject>
+
+/** What `session.created` and `session.updated` show. Typed as what all but transcription clients read. */
+export const AnySessionObject = Type.Unsafe<SessionObject>(Type.Union([SessionObject, TranscriptionSessionObject]))

@@ -1,12 +1,15 @@
 import { RealtimeError } from '../../errors.js'
-import { clientItem } from '../client-item.js'
+import { encodeWhole } from '../../audio/formats.js'
 import type { Entry } from '../conversation.js'
+import type { Settings } from '../settings.js'
 import type { Item } from '../events/items.js'
 import type { Handler } from './table.js'
 
 export const createItem: Handler<'conversation.item.create'> = (session, { item: given, previous_item_id: after }) => {
-  const item = clientItem(given)
-  const previous = session.conversation.add({ item }, after)
+  const entry = session.takeItem(given, 'item')
+  const { item } = entry
+  const previous = session.conversation.add(entry, after)
+  if (entry.recording !== undefined) session.conversation.trimAudio()
   session.outbox.send({ type: 'conversation.item.added', previous_item_id: previous, item })
   session.outbox.send({ type: 'conversation.item.done', previous_item_id: previous, item })
 }
@@ -17,7 +20,7 @@ export const retrieveItem: Handler<'conversation.item.retrieve'> = (session, { i
   if (entry === undefined) {
     throw new RealtimeError('item_retrieve_invalid_item_id', { param: 'item_id', message: `Error retrieving item: the item with id '${id}' does not exist.` })
   }
-  session.outbox.send({ type: 'conversation.item.retrieved', item: withAudio(entry) })
+  session.outbox.send({ type: 'conversation.item.retrieved', item: withAudio(entry, session.settings) })
 }
 
 export const deleteItem: Handler<'conversation.item.delete'> = (session, { item_id: id }) => {
@@ -43,9 +46,11 @@ export const truncateItem: Handler<'conversation.item.truncate'> = (session, { i
   session.outbox.send({ type: 'conversation.item.truncated', item_id: id, content_index: index, audio_end_ms: end })
 }
 
-function withAudio ({ item, recording }: Entry): Item {
+/** Audio comes back as it would be sent now: the client's own in its input format, answers in its output format. */
+function withAudio ({ item, recording }: Entry, { input, output }: Settings): Item {
   const samples = recording?.samples() ?? null
   if (samples === null || item.type !== 'message' || item.role === 'system') return item
-  const audio = Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength).toString('base64')
-  return { ...item, content: item.content.map(part => 'transcript' in part ? { ...part, audio } : part) } as Item
+  const audio = encodeWhole(samples, (item.role === 'user' ? input : output).format.type).toString('base64')
+  const first = item.content.findIndex(part => 'transcript' in part)
+  return { ...item, content: item.content.map((part, index) => index === first ? { ...part, audio } : part) } as Item
 }
