@@ -1,13 +1,10 @@
-import { spawn, type ChildProcess } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { packageRoot } from '../lib/package-root.js'
 import { TestClient } from '../test/support/client.js'
 import { base64 } from '../test/support/engines.js'
 import { clips, readClip } from '../test/support/wav.js'
 import { countWrongWords } from '../test/support/words.js'
 import { percentile, round, type Figure } from './figure.js'
+import { startPlugin, startServer } from './server.js'
 
 const CHUNK = 2400
 
@@ -16,7 +13,7 @@ export default async function ({ quick }: { json: boolean, quick: boolean }): Pr
   const server = await startServer()
   try {
     await delay(2000)
-    const idle = residentMegabytes(server.child.pid!)
+    const idle = server.memory()
     const { latencies, wrong, words } = await talk(server.url, quick ? 1 : 5)
     const loopDelay = await metric(server.url, 'nodejs_eventloop_lag_p99_seconds')
     return [
@@ -29,7 +26,7 @@ export default async function ({ quick }: { json: boolean, quick: boolean }): Pr
       { name: 'idle server without local engines', value: round(await remoteOnly()), unit: 'MB', limit: 120, note: 'RSS, speech engines given as objects' }
     ]
   } finally {
-    await stop(server.child)
+    await server.stop()
   }
 }
 
@@ -69,52 +66,16 @@ async function talk (url: string, rounds: number): Promise<{ latencies: number[]
   return { latencies, wrong: worst, words: Object.values(clips).join(' ').split(' ').length }
 }
 
-async function startServer (): Promise<{ child: ChildProcess, url: string, readyMs: number }> {
-  const began = performance.now()
-  const child = spawn(process.execPath, ['--enable-source-maps', join(packageRoot, 'dist', 'server.js')], {
-    env: { PATH: process.env.PATH, PORT: '0', LOG_LEVEL: 'warn' }, stdio: ['ignore', 'pipe', 'inherit']
-  })
-  const url = await new Promise<string>((resolve, reject) => {
-    let output = ''
-    child.stdout!.on('data', chunk => {
-      output += chunk
-      const match = /listens on (http\S+)/.exec(output)
-      if (match !== null) resolve(match[1]!)
-    })
-    child.once('exit', () => reject(new Error('The server did not start: run npm run build first.')))
-  })
-  return { child, url, readyMs: performance.now() - began }
-}
-
-/** RSS of a server that runs in a process of its own with no local engine. */
+/** RSS of a server that runs no local engine. */
 async function remoteOnly (): Promise<number> {
-  const script = `
-    import Fastify from 'fastify'
-    import dramatis from ${JSON.stringify(join(packageRoot, 'dist', 'app.js'))}
-    const engine = { name: 'remote', voices: ['one'], async * detect () {}, async * transcribe () {}, async * synthesize () {} }
-    const app = Fastify()
-    await app.register(dramatis, { vad: engine, stt: engine, tts: engine })
-    await app.listen({ port: 0 })
-    process.stdout.write('ready')`
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', script], { cwd: packageRoot, stdio: ['ignore', 'pipe', 'inherit'] })
-  await new Promise(resolve => child.stdout.once('data', resolve))
+  const server = await startPlugin()
   await delay(2000)
-  const megabytes = residentMegabytes(child.pid!)
-  await stop(child)
+  const megabytes = server.memory()
+  await server.stop()
   return megabytes
 }
 
 async function metric (url: string, name: string): Promise<number> {
   const page = await (await fetch(`${url}/metrics`)).text()
   return Number(new RegExp(`^${name} (\\S+)`, 'm').exec(page)?.[1])
-}
-
-function residentMegabytes (pid: number): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1000
-}
-
-async function stop (child: ChildProcess): Promise<void> {
-  const gone = new Promise(resolve => child.once('exit', resolve))
-  child.kill('SIGTERM')
-  await gone
 }

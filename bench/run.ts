@@ -4,7 +4,7 @@ import type { Benchmark, Figure } from './figure.js'
 
 // npm run bench [-- NAME …] [--quick] [--json]: runs the named benchmarks, or all, one after another.
 
-const helpers = new Set(['run', 'figure', 'load', 'cast'])
+const helpers = new Set(['run', 'figure', 'server', 'cast'])
 const flags = new Set(process.argv.slice(2).filter(word => word.startsWith('--')))
 const wanted = process.argv.slice(2).filter(word => !word.startsWith('--'))
 const known = (await readdir(new URL('.', import.meta.url))).filter(file => /^[a-z-]+\.ts$/.test(file))
