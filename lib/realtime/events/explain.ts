@@ -10,7 +10,7 @@ const wrongType = new Set([
 
 /** Says what is wrong with a value that its schema refused: one error, with the field's path (PROTOCOL section 10). */
 export function explain (schema: TSchema, value: unknown, path = ''): RealtimeError {
-  const fault = Value.Errors(schema, value).First()
+  const fault = telling(schema, value)
   if (fault === undefined) return new RealtimeError('invalid_value', { param: path || null })
   const at = path + dotted(fault.path)
   const param = at.replace(/^\./, '') || null
@@ -28,6 +28,19 @@ export function explain (schema: TSchema, value: unknown, path = ''): RealtimeEr
   }
   if (fault.type === ValueErrorType.Literal) return unsupported(param, [fault.schema], fault.value)
   return new RealtimeError('invalid_value', { param, message: `Invalid '${param}': ${fault.message.toLowerCase()}.` })
+}
+
+/** The first fault; but of an object that is of a kind unknown here, that, and not what it lacks to be of the one known. */
+function telling (schema: TSchema, value: unknown): ValueError | undefined {
+  let first: ValueError | undefined
+  for (const fault of Value.Errors(schema, value)) {
+    first ??= fault
+    if (first.type !== ValueErrorType.ObjectRequiredProperty) return first
+    const [object, of] = [first, fault].map(({ path }) => path.slice(0, path.lastIndexOf('/')))
+    if (object !== of) return first
+    if (fault.type === ValueErrorType.Literal && fault.path === `${object}/type` && fault.value !== undefined) return fault
+  }
+  return first
 }
 
 /** A union's fault is that of the member which the value was meant to be, where that can be told. */
