@@ -136,8 +136,8 @@ export function decodeBase64 (base64: string, param: string): Buffer {
   const bytes = Math.floor(size * 3 / 4)
   if (bytes > MAX_APPEND_BYTES) throw new RealtimeError('invalid_value', { param, message: `Invalid '${param}': more than 15 MiB.` })
   if (bytes > scratch.length) scratch = Buffer.allocUnsafe(bytes * 2)
-  // Node skips what is not base64, so a bad character shows as a missing byte.
-  if (size % 4 === 1 || base64.length - size > 2 || scratch.write(base64, 'base64') !== bytes) {
+  // Node skips what is not base64, so a bad character shows as a missing byte; of one beyond Latin it takes a part.
+  if (size % 4 === 1 || base64.length - size > 2 || Buffer.byteLength(base64) !== base64.length || scratch.write(base64, 'base64') !== bytes) {
     throw new RealtimeError('invalid_value', { param, message: `Invalid '${param}': expected base64-encoded bytes.` })
   }
   return scratch.subarray(0, bytes)
