@@ -11,6 +11,7 @@ import sessions from './plugins/sessions.js'
 import websocket from './plugins/websocket.js'
 import health from './routes/health/index.js'
 import models from './routes/v1/models.js'
+import clientSecrets from './routes/v1/realtime/client-secrets.js'
 import realtime from './routes/v1/realtime/index.js'
 import voices from './routes/v1/voices.js'
 
@@ -31,6 +32,7 @@ async function dramatis (fastify: FastifyInstance, options: DramatisOptions): Pr
   await fastify.register(characters)
 
   await fastify.register(realtime)
+  await fastify.register(clientSecrets)
   await fastify.register(voices)
   await fastify.register(models)
   await fastify.register(health)
@@ -49,5 +51,4 @@ export { createLocalVad, type LocalVadOptions } from './lib/engines/local/vad.js
 export { createOpenAiLlm, type OpenAiLlmOptions } from './lib/engines/openai/llm.js'
 export { errorCodes, RealtimeError, type ErrorCode } from './lib/errors.js'
 export { OptionsError, type DramatisOptions } from './lib/options.js'
-export type { ClientEvent } from './lib/realtime/events/client.js'
-export type { ServerEvent } from './lib/realtime/events/server.js'
+export type { ClientEvent, ServerEvent } from './lib/realtime/events/typed.js'

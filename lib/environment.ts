@@ -32,6 +32,8 @@ export const Environment = Type.Object({
   MAX_SESSION_SECONDS: Seconds('Length of a session.'),
   IDLE_TIMEOUT_SECONDS: Seconds('Time without a client event; 0 is off.'),
   DRAIN_SECONDS: Seconds('Time that running responses have at shutdown.'),
+  CONTEXT_TOKENS: Type.Optional(Type.Integer({ minimum: 256, description: 'Tokens that the language model is sent at most, estimated.' })),
+  STRICT: Type.Optional(OneOf('true', 'false')),
   METRICS_SESSION_LABEL: Type.Optional(OneOf('true', 'false')),
   TLS_CERT: Text('File of the certificate chain, PEM.'),
   TLS_KEY: Text('File of its key, PEM.')
@@ -82,8 +84,10 @@ function toOptions (values: Environment, apiKeys: string[]): DramatisOptions {
       sessions: values.MAX_SESSIONS,
       sessionSeconds: values.MAX_SESSION_SECONDS,
       idleSeconds: values.IDLE_TIMEOUT_SECONDS,
-      drainSeconds: values.DRAIN_SECONDS
+      drainSeconds: values.DRAIN_SECONDS,
+      contextTokens: values.CONTEXT_TOKENS
     }),
+    strict: values.STRICT === 'true',
     metrics: { sessionLabel: values.METRICS_SESSION_LABEL === 'true' }
   }
 }

@@ -16,6 +16,7 @@ const codes = {
   input_audio_buffer_full: 'The input audio buffer holds as much uncommitted audio as it may.',
   conversation_already_has_active_response: 'The conversation already has an active response.',
   response_cancel_not_active: 'Cancellation failed: no active response found.',
+  context_length_exceeded: 'The conversation is longer than the model is sent.',
   item_create_invalid_item_id: 'The item cannot be placed there.',
   item_retrieve_invalid_item_id: 'No such item.',
   item_delete_invalid_item_id: 'No such item.',

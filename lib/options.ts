@@ -38,12 +38,15 @@ export const LimitOptions = Type.Object({
   drainSeconds: Seconds({ default: 20, description: 'How long running responses may take to finish at shutdown.' }),
   uncommittedSeconds: Seconds({ minimum: 1, default: 600, description: 'Audio that may wait uncommitted in a session.' }),
   audioHistorySeconds: Seconds({ default: 300, description: 'Recordings kept in a session for `conversation.item.retrieve`.' }),
+  contextTokens: Type.Integer({ minimum: 256, default: 28_672, description: 'Tokens of instructions, tools and conversation that the model is sent, estimated at four characters each; the session\'s `truncation` says what happens over it. Set it below the context of a smaller model.' }),
+  clientSecrets: Type.Integer({ minimum: 1, default: 10_000, description: 'Ephemeral keys that may be valid at a time; more are refused with 429.' }),
   frameBytes: Type.Integer({ minimum: 1024, default: 22 * 1024 * 1024, description: 'Length of a frame; longer ones close the socket with 1009.' })
 }, { additionalProperties: false, default: {} })
 
 const Schema = Type.Object({
   apiKeys: Type.Array(Text, { default: [], description: 'Keys that may connect; none: everybody.' }),
   allowedOrigins: Type.Optional(Type.Array(Text, { description: 'Browser origins that may connect. Default: the same origin, and localhost on any port.' })),
+  strict: Type.Boolean({ default: false, description: 'Refuse parameters that the protocol does not know (`unknown_parameter`), as the hosted API does.' }),
   characters: CharacterOptions,
   llm: Type.Optional(Type.Unknown()),
   stt: Type.Optional(Type.Unknown()),
@@ -71,6 +74,7 @@ export type Options = Settled & Engines
 export type DramatisOptions = Engines & {
   apiKeys?: string[]
   allowedOrigins?: string[]
+  strict?: boolean
   characters?: Partial<Settled['characters']>
   limits?: Partial<Settled['limits']>
   metrics?: Partial<Settled['metrics']>

@@ -4,6 +4,7 @@ import { RealtimeError, type ErrorCode } from '../lib/errors.js'
 const statuses: Partial<Record<ErrorCode, number>> = {
   invalid_api_key: 401,
   origin_not_allowed: 403,
+  rate_limit_exceeded: 429,
   session_limit_reached: 503,
   server_draining: 503,
   server_error: 500

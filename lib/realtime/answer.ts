@@ -7,7 +7,7 @@ import { CharacterCall, FunctionCall, TextMessage, type AnyOutputItem, type Outp
 import { chatMessages, systemPrompt } from './prompt.js'
 import type { ResponsePlan } from './response.js'
 import { Speaker } from './speaker.js'
-import type { TokenCount } from './usage.js'
+import { estimateTokens, type TokenCount } from './usage.js'
 
 /** How often the model may call a character's tools before it has to answer. */
 const MAX_ROUNDS = 8
@@ -58,8 +58,8 @@ export class Answer {
   async run (): Promise<EndReason> {
     const { signal } = this.#scope
     const { character, opens } = this.#plan
-    const items = this.#plan.context().map(entry => entry.item)
-    if (items.length === 0 && opens && character?.greeting !== undefined) {
+    const entries = this.#plan.context()
+    if (entries.length === 0 && opens && character?.greeting !== undefined) {
       const { words } = this.#write(() => 'completed')
       words.push(character.greeting)
       words.end()
@@ -67,7 +67,9 @@ export class Answer {
       return 'stop'
     }
 
-    const messages = chatMessages(await systemPrompt(character, this.#plan.instructions, signal), items, opens)
+    const system = await systemPrompt(character, this.#plan.instructions, signal)
+    const fitting = this.#plan.fit(entries, estimateTokens(system + JSON.stringify(this.#tools())))
+    const messages = chatMessages(system, fitting.map(entry => entry.item), opens)
     let reason: EndReason = 'stop'
     for (let count = 0; count < MAX_ROUNDS; count++) {
       const round = await this.#ask(messages, count)
@@ -179,9 +181,17 @@ export class Answer {
       signal.throwIfAborted()
       observer.toolCall?.('error')
       observer.fault?.(`tool ${call.name} failed`, error)
-      content = `Error: ${error instanceof Error ? error.message : String(error)}`
+      content = `Error: ${faultOf(error)}`
       item.fail(content)
     }
     return { role: 'tool', callId: call.id, content }
   }
+}
+
+/** What went wrong, for the model: where in the source it did is for the log. */
+function faultOf (error: unknown): string {
+  if (error instanceof SyntaxError) return 'the arguments are not valid JSON.'
+  if (!(error instanceof Error)) return String(error)
+  const { details } = error as { details?: { message?: unknown } }
+  return typeof details?.message === 'string' ? details.message : error.message
 }

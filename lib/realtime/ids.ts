@@ -18,7 +18,10 @@ function random (length: number): string {
   return text
 }
 
-/** An id in the protocol's form (PROTOCOL section 12): a prefix, `_`, 21 base62 characters (16 for a call). */
-export function createId (prefix: 'event' | 'sess' | 'conv' | 'item' | 'resp' | 'call'): string {
-  return `${prefix}_${random(prefix === 'call' ? 16 : 21)}`
+/** Where it is not 21; an ephemeral key has to be hard to guess. */
+const lengths: Record<string, number> = { call: 16, ek: 32 }
+
+/** An id in the protocol's form (PROTOCOL section 12): a prefix, `_`, 21 base62 characters (16 for a call, 32 for a key). */
+export function createId (prefix: 'event' | 'sess' | 'conv' | 'item' | 'resp' | 'call' | 'ek'): string {
+  return `${prefix}_${random(lengths[prefix] ?? 21)}`
 }

@@ -1,5 +1,6 @@
 import type { LlmToolChoice } from '../engines/engine.js'
 import type { Casting } from './casting.js'
+import type { ContextWindow } from './context-window.js'
 import type { Conversation, Entry } from './conversation.js'
 import { RealtimeError } from '../errors.js'
 import type { ClientItem } from './events/items.js'
@@ -8,10 +9,18 @@ import type { ToolChoice } from './events/session-object.js'
 import type { ResponsePlan } from './response.js'
 import { checkModalities, fullFormat, type Settings } from './settings.js'
 
+export interface PlanScope {
+  settings: Settings
+  casting: Casting
+  conversation: Conversation
+  window: ContextWindow
+  /** An item of the client, with its audio. */
+  takeItem: (item: ClientItem, param: string) => Entry
+}
+
 /** A response as the session would make it, with what the client overrides for it alone (PROTOCOL section 5). Throws if it cannot be. */
-export function planResponse (
-  settings: Settings, casting: Casting, conversation: Conversation, options: ResponseOptions, takeItem: TakeItem, turn: ResponsePlan['turn'] = null
-): ResponsePlan {
+export function planResponse (scope: PlanScope, options: ResponseOptions, turn: ResponsePlan['turn'] = null): ResponsePlan {
+  const { settings, casting } = scope
   checkModalities(options.output_modalities, 'response.output_modalities')
   const given = options.audio?.output
   const voice = given?.voice === undefined ? casting.voice : typeof given.voice === 'string' ? given.voice : given.voice.id
@@ -30,16 +39,15 @@ export function planResponse (
     speed: settings.output.speed,
     character: casting.character,
     showCharacterTools: settings.character_tools === 'visible',
-    context: contextOf(conversation, options.input, takeItem),
+    context: contextOf(scope, options.input),
+    fit: (entries, instructions) => scope.window.fit(entries, instructions, settings.truncation),
     opens: options.input === undefined,
     inConversation: options.conversation !== 'none',
     turn
   }
 }
 
-type TakeItem = (item: ClientItem, param: string) => Entry
-
-function contextOf (conversation: Conversation, input: ResponseOptions['input'], takeItem: TakeItem): () => readonly Entry[] {
+function contextOf ({ conversation, takeItem }: PlanScope, input: ResponseOptions['input']): () => readonly Entry[] {
   if (input === undefined) return () => conversation.entries
   const entries = input.map((item, index): Entry => {
     if (item.type !== 'item_reference') return takeItem(item, `response.input[${index}]`)

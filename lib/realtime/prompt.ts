@@ -12,7 +12,8 @@ export async function systemPrompt (character: LoadedCharacter | null, instructi
   const parts: string[] = []
   if (character !== null) {
     parts.push(await character.systemPrompt(signal))
-    const examples = character.examples ?? []
+    // A line with the result of a tool has none to show here, and the model must not learn to say the placeholder.
+    const examples = (character.examples ?? []).filter(({ character: answer }) => !answer.includes('{result}'))
     if (examples.length > 0) {
       const lines = examples.map(({ user, character: answer }) => `User: ${user}\n${character.name}: ${answer}`)
       parts.push(`This is how ${character.name} talks:\n\n${lines.join('\n\n')}`)

@@ -30,6 +30,8 @@ export interface ResponsePlan {
   readonly showCharacterTools: boolean
   /** What the model reads: the conversation as it is when the words are all there, or the client's own choice. */
   readonly context: () => readonly Entry[]
+  /** As much of it as the model is sent, given the tokens before it. Throws if it must be all and is too much. */
+  readonly fit: (entries: readonly Entry[], instructions: number) => readonly Entry[]
   /** Whether nothing to read means that the conversation begins; a client's own choice may be empty on purpose. */
   readonly opens: boolean
   /** Whether it becomes part of the conversation. */

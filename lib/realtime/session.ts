@@ -3,6 +3,7 @@ import type { Engines } from '../engines/engine.js'
 import { RealtimeError } from '../errors.js'
 import { Casting } from './casting.js'
 import { clientEntry } from './client-entry.js'
+import { ContextWindow } from './context-window.js'
 import { Conversation, type Entry } from './conversation.js'
 import { describeSession } from './describe.js'
 import type { Dialect, DialectFactory } from './dialects/dialect.js'
@@ -19,7 +20,7 @@ import { Outbox, type Corkable, type SessionSocket } from './outbox.js'
 import { planResponse } from './plan.js'
 import type { ResponsePlan } from './response.js'
 import { Responses } from './responses.js'
-import { defaultSettings, transcriptionSettings, updateSettings, type Settings } from './settings.js'
+import { startingSettings, updateSettings, type Settings } from './settings.js'
 import { Turns } from './turns.js'
 
 export interface SessionLimits {
@@ -31,6 +32,8 @@ export interface SessionLimits {
   uncommittedSeconds: number
   /** Seconds of recordings kept for `conversation.item.retrieve`. Default 300. */
   audioHistorySeconds: number
+  /** Tokens of instructions, tools and items that the model is sent, estimated. Default 28672. */
+  contextTokens: number
 }
 
 export interface SessionOptions {
@@ -71,6 +74,7 @@ export class RealtimeSession {
   readonly listener: Listener
   readonly responses: Responses
   readonly #turns: Turns
+  readonly #window: ContextWindow
   readonly #options: SessionOptions
   readonly #dialect: Dialect | null
   readonly #expiresAt: number
@@ -89,8 +93,9 @@ export class RealtimeSession {
     this.#dialect = options.dialect?.(conversationId) ?? null
     this.outbox = new Outbox(options.socket, options.connection, bytes => observer.bytes?.('out', bytes), this.#dialect)
     this.conversation = new Conversation(limits.audioHistorySeconds * toSamples(1000) * 2)
+    this.#window = new ContextWindow(limits.contextTokens)
     this.casting = new Casting(registry, engines.tts, options.defaultCharacter)
-    this.#settings = options.type === 'transcription' ? transcriptionSettings : defaultSettings
+    this.#settings = startingSettings(options.type ?? 'realtime')
     this.#turns = new Turns(this)
     this.listener = new Listener(engines, this.#listening(), this.#turns, limits.uncommittedSeconds)
     if (options.configuration !== undefined) this.#configure(options.configuration)
@@ -164,7 +169,13 @@ export class RealtimeSession {
 
   /** A response of this session, as it is now, with what a client overrides. */
   plan (options: ResponseOptions, turn: ResponsePlan['turn'] = null): ResponsePlan {
-    return planResponse(this.#settings, this.casting, this.conversation, options, (item, param) => this.takeItem(item, param), turn)
+    return planResponse({
+      settings: this.#settings,
+      casting: this.casting,
+      conversation: this.conversation,
+      window: this.#window,
+      takeItem: (item, param) => this.takeItem(item, param)
+    }, options, turn)
   }
 
   /** An item as the client sends it, its audio in the session's input format. */

@@ -40,8 +40,12 @@ export const defaultSettings: Settings = {
   output: Object.freeze({ format: pcm, speed: 1 })
 }
 
-/** What a session starts with that only transcribes (PROTOCOL section 3.2). */
-export const transcriptionSettings: Settings = { ...defaultSettings, type: 'transcription' }
+const transcriptionSettings: Settings = { ...defaultSettings, type: 'transcription' }
+
+/** What a session starts with: one that answers, or one that only transcribes (PROTOCOL section 3.2). */
+export function startingSettings (type: Settings['type']): Settings {
+  return type === 'transcription' ? transcriptionSettings : defaultSettings
+}
 
 /**
  * The settings after `session.update`: an absent key stays, a given object replaces the one before, its

@@ -3,6 +3,8 @@ import type { Usage } from './events/response-object.js'
 
 /** English text has about four characters a token: good enough where an engine does not count. */
 const CHARACTERS_PER_TOKEN = 4
+/** What hosted models count for a picture of middling size. */
+export const IMAGE_TOKENS = 765
 
 /** Tokens of a response over all its rounds; counted by the engine where it does, else estimated. */
 export class TokenCount {
@@ -11,8 +13,8 @@ export class TokenCount {
   #cached = 0
 
   add (counted: LlmUsage | undefined, messages: readonly LlmMessage[], answer: string): void {
-    this.#input += counted?.inputTokens ?? estimate(JSON.stringify(messages))
-    this.#output += counted?.outputTokens ?? estimate(answer)
+    this.#input += counted?.inputTokens ?? estimateMessages(messages)
+    this.#output += counted?.outputTokens ?? estimateTokens(answer)
     this.#cached += counted?.cachedTokens ?? 0
   }
 
@@ -34,6 +36,17 @@ export class TokenCount {
   }
 }
 
-function estimate (text: string): number {
+export function estimateTokens (text: string): number {
   return Math.ceil(text.length / CHARACTERS_PER_TOKEN)
+}
+
+/** An image is no text: its address would count for thousands. */
+function estimateMessages (messages: readonly LlmMessage[]): number {
+  let images = 0
+  const text = JSON.stringify(messages, (key, value: unknown) => {
+    if (key !== 'url') return value
+    images++
+    return ''
+  })
+  return estimateTokens(text) + images * IMAGE_TOKENS
 }

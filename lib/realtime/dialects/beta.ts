@@ -234,7 +234,7 @@ function betaItem (item: Item): Fields {
 }
 
 /** Speaks of the field, and of the values, that the client can write. */
-function betaError <T extends { param: string | null, message: string }> (error: T): T {
+export function betaError <T extends { param: string | null, message: string }> (error: T): T {
   const { param } = error
   const message = error.message.replace(/'(?:audio\/pcm[ua]?|output_text|output_audio)'/g, quoted => {
     const name = quoted.slice(1, -1)

@@ -5,14 +5,15 @@ import { asksForBeta, createBeta } from '../../../lib/realtime/dialects/beta.js'
 import { RealtimeSession } from '../../../lib/realtime/session.js'
 import { openCast } from '../../../plugins/characters.js'
 
-interface Query { model?: string, character?: string, characters?: string }
+interface Query { model?: string, character?: string, characters?: string, intent?: string }
 
 const querystring = {
   type: 'object',
   properties: {
     model: { type: 'string', maxLength: 256 },
     character: { type: 'string', maxLength: 1024 },
-    characters: { type: 'string', maxLength: 4096 }
+    characters: { type: 'string', maxLength: 4096 },
+    intent: { type: 'string', maxLength: 64 }
   }
 }
 
@@ -23,7 +24,7 @@ export default async function realtime (fastify: FastifyInstance): Promise<void>
   fastify.get<{ Querystring: Query }>('/v1/realtime', {
     websocket: true,
     schema: { querystring },
-    preHandler: [fastify.dramatisAdmit, reservePlace, openCast, checkCharacter]
+    preHandler: [fastify.dramatisAdmitSession, reservePlace, openCast, checkCharacter]
   }, (socket, request) => { open(socket, request) })
 
   async function reservePlace (request: FastifyRequest): Promise<void> {
@@ -45,7 +46,8 @@ export default async function realtime (fastify: FastifyInstance): Promise<void>
   /** No await before the listeners are attached: frames that came with the upgrade would be lost. */
   function open (socket: WebSocket, request: FastifyRequest): void {
     const registry = request.characters!
-    const { model = engines.llm.model, character } = request.query as Query
+    const configuration = request.clientSecret?.configuration
+    const { model = configuration?.model ?? engines.llm.model, character, intent } = request.query as Query
     const log = request.log.child({ session: registry.session.id })
     const session = new RealtimeSession({
       socket,
@@ -53,9 +55,12 @@ export default async function realtime (fastify: FastifyInstance): Promise<void>
       registry,
       engines,
       model,
+      type: configuration?.type ?? (intent === 'transcription' ? 'transcription' : 'realtime'),
+      configuration,
       character,
       defaultCharacter: options.characters.default,
       limits: options.limits,
+      strict: options.strict,
       dialect: asksForBeta(request.headers) ? createBeta : null,
       observer: { ...metrics.observer, fault: (message, error) => log.warn({ err: error }, message) }
     })

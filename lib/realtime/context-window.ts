@@ -1,0 +1,61 @@
+import { RealtimeError } from '../errors.js'
+import type { Entry } from './conversation.js'
+import type { Item } from './events/items.js'
+import type { Settings } from './settings.js'
+import { estimateTokens, IMAGE_TOKENS } from './usage.js'
+
+/**
+ * How much of a conversation the model is sent (PROTOCOL section 13: truncation). Only its view is cut:
+ * the items stay, and the client is told nothing. Tokens are estimated.
+ */
+export class ContextWindow {
+  readonly #limit: number
+  /** With a retention ratio the cut stays where it is until the next one, so that the model finds what it has cached. */
+  #firstKept: string | null = null
+
+  /** @param limit tokens of instructions, tools and items together */
+  constructor (limit: number) {
+    this.#limit = limit
+  }
+
+  /**
+   * The newest items that fit, at least the last one. Throws `context_length_exceeded` if truncation is disabled and not all do.
+   *
+   * @param instructions tokens that come before the items
+   */
+  fit (entries: readonly Entry[], instructions: number, truncation: Settings['truncation']): readonly Entry[] {
+    const ratio = typeof truncation === 'string' ? 1 : truncation.retention_ratio
+    const post = typeof truncation === 'string' ? undefined : truncation.token_limits?.post_instructions
+    const room = Math.min(Math.max(0, this.#limit - instructions), post ?? Infinity)
+    const kept = ratio === 1 ? entries : this.#afterCut(entries)
+    const sizes = kept.map(({ item }) => tokensOf(item))
+    const total = sizes.reduce((sum, size) => sum + size, 0)
+    if (total <= room) return kept
+    if (truncation === 'disabled') {
+      throw new RealtimeError('context_length_exceeded', {
+        message: `The conversation has about ${total + instructions} tokens with its instructions, more than the ${this.#limit} that the model is sent, and truncation is disabled.`
+      })
+    }
+
+    let from = kept.length
+    for (let left = Math.floor(room * ratio); from > 0 && sizes[from - 1]! <= left; from--) left -= sizes[from - 1]!
+    const newest = kept.slice(Math.min(from, kept.length - 1))
+    this.#firstKept = newest[0]?.item.id ?? null
+    return newest
+  }
+
+  #afterCut (entries: readonly Entry[]): readonly Entry[] {
+    const cut = entries.findIndex(({ item }) => item.id === this.#firstKept)
+    return cut <= 0 ? entries : entries.slice(cut)
+  }
+}
+
+function tokensOf (item: Item): number {
+  if (item.type !== 'message') return estimateTokens(JSON.stringify(item))
+  let tokens = 0
+  for (const part of item.content) {
+    if (part.type === 'input_image') tokens += IMAGE_TOKENS
+    else tokens += estimateTokens('text' in part ? part.text : part.transcript ?? '')
+  }
+  return tokens
+}
