@@ -92,19 +92,25 @@ export class Client {
     while (this.#read === this.frames.length) {
       if (this.closed !== null) throw new Failure(wanted, `the socket closed with ${this.closed.code} ${this.closed.reason}`.trimEnd())
       const left = deadline - performance.now()
-      if (left <= 0) throw new Failure(wanted, `nothing in ${timeoutMs / 1000} s${this.#lately()}`)
+      if (left <= 0) throw new Failure(wanted, `nothing in ${Math.round(timeoutMs / 100) / 10} s${this.#lately()}`)
       await this.#change(left)
     }
     return this.frames[this.#read++]!
   }
 
   /** The next frame of a type; others are passed over, but an error is a failure. */
-  async next (type: string, where: (frame: Frame) => boolean = () => true, timeoutMs = this.#timeoutMs): Promise<Frame> {
-    const deadline = performance.now() + timeoutMs
+  next (type: string, where: (frame: Frame) => boolean = () => true): Promise<Frame> {
+    return this.nextOf([type], where)
+  }
+
+  /** The next frame of any of these types. */
+  async nextOf (types: string[], where: (frame: Frame) => boolean = () => true): Promise<Frame> {
+    const wanted = types.join(' or ')
+    const deadline = performance.now() + this.#timeoutMs
     for (;;) {
-      const frame = await this.take(type, Math.max(1, deadline - performance.now()))
-      if (frame.type === type && where(frame)) return frame
-      if (frame.type === 'error' && type !== 'error') throw new Failure(type, `error ${show(frame.error)}`, frame)
+      const frame = await this.take(wanted, Math.max(1, deadline - performance.now()))
+      if (types.includes(frame.type) && where(frame)) return frame
+      if (frame.type === 'error') throw new Failure(wanted, `error ${show(frame.error)}`, frame)
     }
   }
 

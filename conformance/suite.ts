@@ -59,7 +59,9 @@ export async function runSuite (options: SuiteOptions): Promise<Report> {
   const { frames, events } = ledger.accounts
   // Frames are judged by themselves wherever they came up, so that one wrong key is one failure.
   for (const account of frames) add(resultOf('frames', account))
-  for (const account of events) add(resultOf('shapes', account))
+  for (const account of events) {
+    if (only === '' || account.seen > 0) add(resultOf('shapes', account))
+  }
 
   const count = (outcome: Result['outcome']) => results.filter(result => result.outcome === outcome).length
   const [passed, failed, notExercised] = [count('passed'), count('failed'), count('not exercised')]

@@ -15,7 +15,8 @@ async function midway ({ open }: Bench, modality: 'text' | 'audio', session: Rec
   await create(client, userText(LONG))
   client.send({ type: 'response.create', response: { output_modalities: [modality] } })
   const created = await client.next('response.created')
-  await client.next(modality === 'text' ? 'response.output_text.delta' : 'response.output_audio.delta')
+  const { type } = await client.nextOf([modality === 'text' ? 'response.output_text.delta' : 'response.output_audio.delta', 'response.done'])
+  if (type === 'response.done') throw new NotExercised('the response ended too soon')
   return { client, created }
 }
 

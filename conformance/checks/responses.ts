@@ -34,11 +34,8 @@ const checks: Check[] = [
       client.send({ type: 'response.create', response: { output_modalities: ['text'] } })
       const second = client.send({ type: 'response.create', response: { output_modalities: ['text'] } })
       const created = await client.next('response.created')
-      let frame = await client.take('error')
-      while (frame.type !== 'error') {
-        if (frame.type === 'response.done') throw new NotExercised('the first response ended too soon')
-        frame = await client.take('error')
-      }
+      const frame = await client.nextOf(['error', 'response.done'])
+      if (frame.type === 'response.done') throw new NotExercised('the first response ended too soon')
       const { code, message, event_id: eventId } = frame.error
       equal([code, eventId], ['conversation_already_has_active_response', second], 'error.code and error.event_id', frame)
       expect(message.includes(created.response.id), `a message with ${created.response.id}`, message, frame)
