@@ -72,7 +72,7 @@ export const McpCall = Type.Object({
   name: Type.String(),
   arguments: Type.String(),
   output: Nullable(Type.String()),
-  error: Nullable(Type.Object({ type: Type.String(), message: Type.String() }))
+  error: Nullable(Type.Object({ type: Type.Literal('tool_execution_error'), message: Type.String() }))
 })
 
 /** What a client may create. */

@@ -31,13 +31,16 @@ export const TurnDetection = Type.Union([ServerVad, SemanticVad])
 /** Turn detection with every parameter filled in. */
 export type TurnDetection = Required<Static<typeof ServerVad>> | Required<Static<typeof SemanticVad>>
 
+/** Typed as what is known today, and any string is taken: it is shown, not applied. */
+const Effort = Type.Unsafe<'minimal' | 'low' | 'medium' | 'high' | 'xhigh'>(Type.String({ description: 'minimal, low, medium, high or xhigh.' }))
+
 export const InputTranscription = Type.Object({
   model: Type.Optional(Type.String({ maxLength: 200 })),
   language: Type.Optional(Nullable(Type.String({ maxLength: 35 }))),
   prompt: Type.Optional(Nullable(Type.String({ maxLength: 10_000 }))),
   languages: Type.Optional(Nullable(Type.Array(Type.String({ maxLength: 35 })))),
   keywords: Type.Optional(Nullable(Type.Array(Type.String({ maxLength: 1000 })))),
-  delay: Type.Optional(Nullable(Type.String()))
+  delay: Type.Optional(Nullable(Effort))
 })
 export type InputTranscription = Static<typeof InputTranscription>
 
@@ -63,7 +66,7 @@ export const Instructions = Type.String({ maxLength: 256_000 })
 export const Prompt = Type.Object({
   id: Type.String(),
   version: Type.Optional(Nullable(Type.String())),
-  variables: Type.Optional(Nullable(Type.Record(Type.String(), Type.Unknown())))
+  variables: Type.Optional(Nullable(Type.Record(Type.String(), Type.Unsafe<string | { type: 'input_text', text: string }>(Type.Unknown()))))
 })
 export const Truncation = Type.Union([
   OneOf('auto', 'disabled'),
@@ -81,10 +84,10 @@ export const Tracing = Type.Union([
     metadata: Type.Optional(Type.Unknown())
   })
 ])
-export const NoiseReduction = Type.Object({ type: OneOf('near_field', 'far_field'), strength: Type.Optional(Type.Unknown()) })
+export const NoiseReduction = Type.Object({ type: OneOf('near_field', 'far_field'), strength: Type.Optional(Type.Unsafe<number>(Type.Unknown())) })
 /** Taken and shown, not applied: which models reason, and how, is the language model server's own setting. */
 export const ParallelToolCalls = Type.Boolean()
-export const Reasoning = Type.Object({ effort: Type.Optional(Nullable(Type.String({ description: 'minimal, low, medium, high, xhigh.' }))) })
+export const Reasoning = Type.Object({ effort: Type.Optional(Nullable(Effort)) })
 export const Include = Type.Array(OneOf('item.input_audio_transcription.logprobs'))
 export const CharacterTools = OneOf('hidden', 'visible')
 
