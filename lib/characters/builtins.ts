@@ -2,7 +2,7 @@
  * Builtin modules that open things, as a namespace sees them: the same functions and classes, whose
  * results end with the namespace. Other builtins are handed out as they are.
  */
-import { overlay, purged, tracked, type Scope } from './scope.js'
+import { overlay, Purged, tracked, type Scope } from './scope.js'
 
 type Ending = (opened: any) => void
 
@@ -54,15 +54,21 @@ export function builtinView (specifier: string, host: object, scope: Scope): obj
 /** Methods by which what is ended could begin again. */
 const BEGINNINGS = ['listen', 'connect', 'bind']
 
-/** An error event that nobody listens to would end the process. */
+/** A listener that throws or loops, or an error event that nobody listens to, would end the process: it ends here. */
 function track (scope: Scope, original: Function, end: Ending): Function {
   return tracked(scope, original, opened => {
-    const emitter = opened as Partial<NodeJS.EventEmitter>
-    emitter.on?.('error', () => {})
     for (const name of BEGINNINGS) {
-      if (name in opened) Object.defineProperty(opened, name, { value: () => { throw purged() } })
+      if (name in opened) Object.defineProperty(opened, name, { value: () => { throw new Purged() } })
     }
     end(opened)
+  }, opened => {
+    const { emit } = opened as Partial<NodeJS.EventEmitter>
+    if (emit === undefined) return
+    Object.defineProperty(opened, 'emit', {
+      value: scope.protect((...event: Parameters<typeof emit>) => emit.apply(opened as NodeJS.EventEmitter, event)),
+      writable: true,
+      configurable: true
+    })
   })
 }
 

@@ -7,7 +7,7 @@ import type { SessionFacts } from './character.js'
 import { Compiler } from './compiler.js'
 import { holdCompiler } from './esbuild.js'
 import { FairShare } from './fair-share.js'
-import type { Fault, FaultCode } from './fault.js'
+import { Fault, type FaultCode } from './fault.js'
 import { Flood } from './flood.js'
 import { loadHelpers } from './helpers.js'
 import { readLimits, type CharacterLimits } from './limits.js'
@@ -18,7 +18,8 @@ import { explain } from './positions.js'
 import { CharacterRegistry, type LoadedCast } from './registry.js'
 import { claimRejections } from './rejections.js'
 import { Sources } from './resolver.js'
-import { DEFAULT_ROOT, Roots, type Place } from './roots.js'
+import { DEFAULT_ROOT, refuse, Roots, type Place } from './roots.js'
+import { Purged } from './scope.js'
 import { Units } from './unit.js'
 import { Watchdog } from './watchdog.js'
 import { WatchdogThread, type Stall } from './watchdog-thread.js'
@@ -62,6 +63,11 @@ export interface CharacterLibrary {
   close (): Promise<void>
 }
 
+/** The directory was there when it was checked, and then it was not. */
+function gone (error: unknown): boolean {
+  return ['ENOENT', 'ENOTDIR', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? '')
+}
+
 export function createCharacterLibrary (options: CharacterLibraryOptions): CharacterLibrary {
   const roots = new Roots(options.directory, options.roots)
   const limits = readLimits(options.limits)
@@ -100,11 +106,15 @@ export function createCharacterLibrary (options: CharacterLibraryOptions): Chara
     tell(`${fault.code} ${file}:${line}`, { session: session.id, character: character?.name, file, line, column, code: fault.code }, fault.message)
   }
 
+  /**
+   * Whose promise it was, only a stack can tell. What has none (`Promise.reject('text')`) is taken for
+   * a cast's while there is one: a line in the log is better than the end of all sessions.
+   */
   function onRejection (reason: unknown): boolean {
-    const { place, message } = explain(reason, file => plans.find(file))
-    if (place === undefined) return false
-    const { file, line, column } = place
-    tell(`rejection ${file}:${line}`, { file, line, column, code: 'execution_error' }, `A promise was rejected and nobody awaits it: ${message}`)
+    if (reason instanceof Purged || (reason instanceof Error && reason.cause instanceof Purged)) return true
+    const { place, message } = reason instanceof Fault ? reason : explain(reason, file => plans.find(file))
+    if (place === undefined && (reason instanceof Error || casts.size === 0)) return false
+    tell(`rejection ${place?.file}:${place?.line ?? message}`, { ...place, code: 'execution_error' }, `A promise was rejected and nobody awaits it: ${message}`)
     return true
   }
 
@@ -116,7 +126,9 @@ export function createCharacterLibrary (options: CharacterLibraryOptions): Chara
   async function load (directory: unknown, session: SessionFacts, reload: boolean): Promise<LoadedCast> {
     const started = performance.now()
     const place = roots.resolve(directory)
-    const plan = await plans.get(place.path, place.root)
+    const plan = await plans.get(place.path, place.root).catch((error: unknown) => {
+      throw gone(error) ? refuse('directory_not_readable', 'The directory went away while it was read.') : error
+    })
     const cast = new Cast({ plan, place, session, share, limits, log, watchdog, onFault: (fault, file, character) => onFault(fault, file, session, character) })
     if (casts.add(cast).size === 1) thread.watch(true)
     try {

@@ -12,7 +12,7 @@ import { isBuiltin, resolvePackage } from './packages.js'
 import type { Link, Module, Plan } from './plan.js'
 import { explain, type FindPositions } from './positions.js'
 import { ImportProblem, readSpecifier } from './resolver.js'
-import { Scope } from './scope.js'
+import { Purged, Scope } from './scope.js'
 import { Interrupted, type Watchdog } from './watchdog.js'
 import type { CharacterLimits } from './limits.js'
 
@@ -183,13 +183,13 @@ export class Namespace {
     const here = new Error(specifier)
     await undefined // Never within the evaluation of the module that asks
     try {
-      if (this.scope.closed) throw new ImportProblem('The namespace is purged.')
+      if (this.scope.closed) throw new Purged()
       const link = module.links.get(specifier) ?? await this.plan.importLater(specifier, module.source.file)
-      if (this.scope.closed) throw new ImportProblem('The namespace is purged.')
+      if (this.scope.closed) throw new Purged()
       if (!('module' in link)) return this.#follow(link)
       return await this.evaluateInOrder(this.plan.order(link.module))
     } catch (error) {
-      if (error instanceof Fault) throw error
+      if (error instanceof Fault || error instanceof Purged) throw error
       const { place } = explain(here, this.#find)
       const message = error instanceof ImportProblem ? error.message : `'${specifier}' cannot be imported: ${(error as Error).message}`
       throw new Fault('import_error', message, place ?? { file: module.source.file, line: null, column: null })
@@ -213,16 +213,18 @@ export class Namespace {
   }
 
   /** Code that was called by a timer or an event: nobody waits for it, so its fault ends here. */
-  #callBack (call: () => unknown): void {
-    if (this.scope.closed) return
+  #callBack (call: () => unknown): unknown {
+    if (this.scope.closed) return undefined
     const fail = (error: unknown) => {
       if (!this.scope.closed) this.#options.onFault(this.toFault(error, { file: this.plan.directory, line: null, column: null }))
     }
     try {
       const result = this.call(call)
       if (result instanceof Promise) result.catch(fail)
+      return result
     } catch (error) {
       fail(error)
+      return undefined
     }
   }
 }

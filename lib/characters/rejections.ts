@@ -1,6 +1,6 @@
 /**
- * A promise that character code rejects and nobody awaits would end the process. Those whose stack
- * leads into a cast are told to its library; all others are left to whoever handles them, and to
+ * A promise that character code rejects and nobody awaits would end the process. A library claims
+ * those that come from its casts; all others are left to whoever handles them, and to
  * Node's default, which is to end the process, if that is nobody.
  */
 

@@ -116,6 +116,6 @@ function notAllowed (): RealtimeError {
   return refuse('directory_not_allowed', 'The directory is outside of every root.')
 }
 
-function refuse (code: ErrorCode, message: string): RealtimeError {
+export function refuse (code: ErrorCode, message: string): RealtimeError {
   return new RealtimeError(code, { message, param: 'directory' })
 }

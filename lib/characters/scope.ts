@@ -6,7 +6,7 @@
 import { builtinView } from './builtins.js'
 
 /** Calls back into character code from outside (a timer, an event), so that a throw or an endless loop ends there. */
-export type Callback = <A extends unknown[]>(call: (...args: A) => unknown) => (...args: A) => void
+export type Callback = <A extends unknown[]>(call: (...args: A) => unknown) => (...args: A) => unknown
 
 export class Scope {
   readonly #open = new Set<() => void>()
@@ -23,7 +23,7 @@ export class Scope {
   get signal (): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController()
-      if (this.#closed) this.#controller.abort(purged())
+      if (this.#closed) this.#controller.abort(new Purged())
     }
     return this.#controller.signal
   }
@@ -65,7 +65,7 @@ export class Scope {
   close (): void {
     if (this.#closed) return
     this.#closed = true
-    this.#controller?.abort(purged())
+    this.#controller?.abort(new Purged())
     for (const end of this.#open) attempt(end)
     this.#open.clear()
     this.#values.clear()
@@ -73,8 +73,10 @@ export class Scope {
 }
 
 /** What is told to code that outlived its namespace. */
-export function purged (): Error {
-  return new Error('The character\'s namespace is purged.')
+export class Purged extends Error {
+  constructor () {
+    super('The character\'s namespace is purged.')
+  }
 }
 
 function attempt (end: () => void): void {
@@ -133,7 +135,7 @@ type RequestInit = NonNullable<Parameters<typeof fetch>[1]>
 function scopedFetch (scope: Scope, input: RequestInfo, init: RequestInit = {}): Promise<Response> {
   const own = new AbortController()
   const weak = new WeakRef(own)
-  const forget = scope.add(() => weak.deref()?.abort(purged()))
+  const forget = scope.add(() => weak.deref()?.abort(new Purged()))
   const given = init.signal ?? (input instanceof Request ? input.signal : undefined)
   const signal = given ? AbortSignal.any([given, own.signal]) : own.signal
   const result = fetch(input, { ...init, signal })
@@ -154,19 +156,23 @@ function closing (scope: Scope, name: string, method: string): unknown {
 }
 
 /** A class or function whose instances or results end with the scope. */
-export function tracked (scope: Scope, original: Function, end: (instance: object) => void): Function {
+export function tracked (scope: Scope, original: Function, end: (instance: object) => void, begin: (instance: object) => void = () => {}): Function {
   return new Proxy(original, {
     construct (target, args, newTarget) {
-      if (scope.closed) throw purged()
+      if (scope.closed) throw new Purged()
       const instance = Reflect.construct(target, args, newTarget) as object
+      begin(instance)
       const weak = new WeakRef(instance)
       scope.add(() => { const instance = weak.deref(); if (instance !== undefined) end(instance) })
       return instance
     },
     apply (target, self, args) {
-      if (scope.closed) throw purged()
+      if (scope.closed) throw new Purged()
       const instance = Reflect.apply(target, self, args) as unknown
-      if (typeof instance === 'object' && instance !== null) scope.add(() => end(instance))
+      if (typeof instance === 'object' && instance !== null) {
+        begin(instance)
+        scope.add(() => end(instance))
+      }
       return instance
     }
   })

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { change, character, createLibrary, facts, never, open, prompt, type Files } from './casts.js'
 import type { FileError } from '../../lib/characters/fault.js'
 
-const limits = { loadMs: 250, syncMs: 250, asyncLoadMs: 250, promptMs: 250, toolMs: 250, settleMs: 50 }
+const limits = { loadMs: 500, syncMs: 500, asyncLoadMs: 250, promptMs: 250, toolMs: 250, settleMs: 50 }
 
 /** The errors of a cast that also has one good character, which must not suffer. */
 async function errorsOf (t: Test, files: Files): Promise<FileError[]> {
@@ -89,7 +89,7 @@ t.test('an endless loop at the top level is interrupted, and reported with its l
     'b.ts': character('b', { before: 'import { spin } from \'./x/spin.js\'\nspin()' }),
     'x/spin.ts': 'export function spin () {\n  try { while (true) {} } finally { spin() }\n}'
   }), [
-    { file: 'a.ts', line: 3, code: 'timeout', message: 'The code held the event loop for 250 ms.' },
+    { file: 'a.ts', line: 3, code: 'timeout', message: 'The code held the event loop for 500 ms.' },
     { file: 'x/spin.ts', line: 2, code: 'timeout', message: /needed by b\.ts/ }
   ])
 })
@@ -149,7 +149,7 @@ t.test('prompt code that throws, rejects, loops, never settles or returns nothin
   t.teardown(() => process.off('aborted-for-test', count))
   await t.rejects(prompt(registry, 'throws'), { name: 'RealtimeError', code: 'execution_error', message: 'a.ts:7:9: RangeError: no', details: { file: 'a.ts', line: 7, column: 9, character: 'throws' } })
   await t.rejects(prompt(registry, 'rejects'), { code: 'execution_error', message: /^b\.ts:8:\d+: TypeError: / })
-  await t.rejects(prompt(registry, 'loops'), { code: 'timeout', message: /^c\.ts:7:\d+: The code held the event loop for 250 ms/ })
+  await t.rejects(prompt(registry, 'loops'), { code: 'timeout', message: /^c\.ts:7:\d+: The code held the event loop for 500 ms/ })
   await t.rejects(prompt(registry, 'waits'), { code: 'timeout', message: 'd.ts: systemPrompt did not settle within 250 ms.' })
   t.equal(aborted, 1, 'abandoned with its signal aborted')
   await t.rejects(prompt(registry, 'nothing'), { code: 'execution_error', message: 'e.ts: systemPrompt must return a string, not undefined.' })
@@ -185,10 +185,10 @@ t.test('stacks of errors that a character catches or logs point at the source', 
 
 t.test('what holds the event loop after an await is named by the watchdog thread', async t => {
   const { registry, events, logs } = await open(t, {
-    'a.ts': character('holder', { body: '\n await null\n const end = Date.now() + 400\n while (Date.now() < end) {}\n return \'done\'' })
+    'a.ts': character('holder', { body: '\n await null\n const end = Date.now() + 900\n while (Date.now() < end) {}\n return \'done\'' })
   }, { limits: { stallMs: 100 } })
   t.equal(await prompt(registry), 'done')
-  for (let i = 0; i < 20 && logs.length === 0; i++) await delay(20)
+  for (let i = 0; i < 100 && logs.length === 0; i++) await delay(20)
   t.match(events.find(({ type }) => type === 'stuck'), { character: 'holder', file: 'a.ts' })
   t.match(logs, [{ fields: { character: 'holder', file: 'a.ts', line: 9 } }])
 })

@@ -20,7 +20,7 @@ const tool = { name: 'a', description: '', parameters: {}, run () {} }
 t.test('the table of fields says what the schema says, both ways', async t => {
   const rows = docs.split('## Fields')[1]!.split('\n##')[0]!.split('\n').filter(line => line.startsWith('| `'))
   t.strictSame(rows, Object.entries(CharacterSchema.properties).map(([name, schema]) =>
-    `| \`${name}\` | ${CharacterSchema.required!.includes(name) ? 'yes' : 'no'} | ${schema.description!} |`))
+    `| \`${name}\` | ${(CharacterSchema.required as string[]).includes(name) ? 'yes' : 'no'} | ${schema.description!} |`))
 })
 
 t.test('the table of limits has every limit with its default', async t => {

@@ -195,3 +195,15 @@ t.test('of nested roots the inner one names the directory', async t => {
 t.test('roots with names that cannot be told apart from paths are refused at the start', async t => {
   for (const name of ['default', 'a/b', '', '..', '/x']) t.throws(() => createLibrary(t, {}, { roots: { [name]: '/tmp' } }), TypeError, name)
 })
+
+t.test('a directory that goes away after the check is not readable', async t => {
+  const { library, cast } = setUp(t)
+  mkdirSync(join(cast, 'brief'))
+  await library.open(facts(), 'default/brief')
+  change(cast, { 'brief/a.ts': character('a') })
+  const { rmSync } = await import('node:fs')
+  const loading = library.open(facts(), 'default/brief')
+  rmSync(join(cast, 'brief'), { recursive: true })
+  const outcome = await loading.then(registry => registry.size === 0 || registry.size === 1, error => error.code)
+  t.ok(outcome === true || outcome === 'directory_not_readable')
+})
