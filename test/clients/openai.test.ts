@@ -161,6 +161,35 @@ t.test('the native class shows its key as browsers do, in GA and beta', async t 
   t.same(stranger.inbox.of('session.created'), [])
 })
 
+t.test('ephemeral keys, made on a server and used in a browser', async t => {
+  const server = await startServer(t, { apiKeys: [key], characters: { default: null } })
+  const owner = new OpenAI7({ apiKey: key, baseURL: baseURL(server.port) })
+  const secret = await owner.realtime.clientSecrets.create({ session: { type: 'realtime', instructions: 'Be brief.', output_modalities: ['text'] } })
+  t.match(secret, { value: /^ek_/, session: { type: 'realtime', instructions: 'Be brief.' } })
+  const ga = drive(t, new GaNative({ model: 'm' }, new OpenAI7({ apiKey: secret.value, baseURL: baseURL(server.port) })))
+  t.match((await ga.next('session.created')).session, { instructions: 'Be brief.', output_modalities: ['text'] })
+
+  const session = await owner.beta.realtime.sessions.create({ instructions: 'Be long.', modalities: ['text'] })
+  t.match(session, { instructions: 'Be long.', modalities: ['text'], client_secret: { value: /^ek_/ } })
+  const beta = drive(t, new BetaNative({ model: 'm' }, new OpenAI7({ apiKey: session.client_secret.value, baseURL: baseURL(server.port) })))
+  t.match((await beta.next('session.created')).session, { instructions: 'Be long.', modalities: ['text'] })
+
+  const captions = await owner.beta.realtime.transcriptionSessions.create({ input_audio_transcription: { model: 'whisper-1' } })
+  t.match(captions, { client_secret: { value: /^ek_/ }, input_audio_format: 'pcm16' })
+  await t.rejects(new OpenAI7({ apiKey: 'sk-wrong', baseURL: baseURL(server.port) }).realtime.clientSecrets.create({}), { message: /^401/ })
+})
+
+t.test('a session that only transcribes', async t => {
+  const server = await startServer(t)
+  const { next, send } = drive(t, new Ga7({ intent: 'transcription', options: plain(server.port) }, new OpenAI7({ apiKey: key, baseURL: baseURL(server.port) })))
+  t.equal((await next('session.created')).session.type, 'transcription')
+  send({ type: 'session.update', session: { type: 'transcription', audio: { input: { transcription: { model: 'whisper-1' }, turn_detection: null } } } })
+  await next('session.updated')
+  send({ type: 'input_audio_buffer.append', audio: base64(tone(300)) })
+  send({ type: 'input_audio_buffer.commit' })
+  t.equal((await next('conversation.item.input_audio_transcription.completed')).transcript, '300 ms of audio')
+})
+
 t.test('a spoken turn through the local engines', async t => {
   const server = await startLocalServer(t)
   const { inbox, next, send } = drive(t, new Ga7({ model: 'gpt-realtime', options: plain(server.port) }, new OpenAI7({ apiKey: key, baseURL: baseURL(server.port) })))

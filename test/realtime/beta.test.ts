@@ -9,9 +9,9 @@ import { startServer } from '../support/server.js'
 
 const noCharacter: DramatisOptions = { characters: { default: null } }
 
-async function connect (t: Test, options: DramatisOptions = noCharacter, protocols: string[] = [], headers: Record<string, string> = { 'OpenAI-Beta': 'realtime=v1' }) {
+async function connect (t: Test, options: DramatisOptions = noCharacter, protocols: string[] = [], headers: Record<string, string> = { 'OpenAI-Beta': 'realtime=v1' }, query = '?model=m') {
   const server = await startServer(t, options)
-  const socket = new WebSocket(`ws://127.0.0.1:${server.port}/v1/realtime?model=m`, protocols, { headers })
+  const socket = new WebSocket(`ws://127.0.0.1:${server.port}/v1/realtime${query}`, protocols, { headers })
   t.teardown(() => socket.terminate())
   const inbox = new Inbox()
   socket.on('message', data => inbox.push(JSON.parse(String(data))))
@@ -223,6 +223,38 @@ t.test('an error names the field that the client wrote', async t => {
 
   client.send({ type: 'session.update', session: {} })
   t.equal((await client.next('session.updated')).session.temperature, 0.8, 'a refused update leaves no temperature behind')
+})
+
+t.test('a session that only transcribes has events of its own', async t => {
+  const client = await connect(t, noCharacter, [], { 'OpenAI-Beta': 'realtime=v1' }, '?intent=transcription')
+  const { session } = await client.next('transcription_session.created')
+  t.match(session, { object: 'realtime.transcription_session', input_audio_format: 'pcm16', input_audio_transcription: null, client_secret: null })
+  for (const key of ['modalities', 'voice', 'temperature']) t.notOk(key in session, key)
+  const update = {
+    input_audio_format: 'g711_ulaw',
+    input_audio_transcription: { model: 'gpt-4o-transcribe', language: 'en' },
+    input_audio_noise_reduction: { type: 'near_field' },
+    turn_detection: null
+  }
+  client.send({ type: 'transcription_session.update', session: update })
+  t.match((await client.next('transcription_session.updated')).session, update)
+  t.match(await client.fail({ type: 'transcription_session.update', session: { input_audio_format: 'mp3' } }), { param: 'session.input_audio_format' })
+
+  client.send({ type: 'input_audio_buffer.append', audio: Buffer.alloc(2400, 0x80).toString('base64') })
+  client.send({ type: 'input_audio_buffer.commit' })
+  t.equal((await client.next('conversation.item.input_audio_transcription.completed')).transcript, '300 ms of audio')
+  t.notOk(client.inbox.types().includes('conversation.created'))
+})
+
+t.test('what the beta knows is nothing unknown to a strict server', async t => {
+  const client = await connect(t, { ...noCharacter, strict: true })
+  await client.next('conversation.created')
+  client.send({ type: 'session.update', session: { modalities: ['text'], temperature: 0.7, max_response_output_tokens: 10, input_audio_format: 'g711_alaw' } })
+  t.match((await client.next('session.updated')).session, { temperature: 0.7, input_audio_format: 'g711_alaw' })
+  client.send({ type: 'conversation.item.create', item: { object: 'realtime.item', type: 'message', role: 'user', content: [{ type: 'input_text', text: 'Hello' }] } })
+  client.send({ type: 'response.create', response: { modalities: ['text'], temperature: 0.9 } })
+  t.equal((await client.next('response.done')).response.temperature, 0.9)
+  t.match(await client.fail({ type: 'session.update', session: { nonsense: 1 } }), { code: 'unknown_parameter', param: 'session.nonsense' })
 })
 
 t.test('the extension is the same in beta', async t => {

@@ -218,8 +218,10 @@ function betaResponse (response: ResponseObject, temperature: number): Fields {
   }
 }
 
-function gaItem (item: unknown): unknown {
-  if (!isObject(item) || !Array.isArray(item.content)) return item
+function gaItem (given: unknown): unknown {
+  if (!isObject(given)) return given
+  const { object, ...item } = given
+  if (!Array.isArray(item.content)) return item
   const types = gaContent[String(item.role)] ?? {}
   return {
     ...item,
