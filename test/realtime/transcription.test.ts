@@ -1,0 +1,137 @@
+import t, { type Test } from 'tap'
+import type { SttEngine } from '../../lib/engines/engine.js'
+import { EngineError } from '../../lib/engines/engine.js'
+import { cannedEngines, tone } from '../support/engines.js'
+import { startServer } from '../support/server.js'
+
+/** Says a word for every 100 ms, as it hears them. */
+function wordy (): SttEngine {
+  return {
+    name: 'wordy',
+    async * transcribe (audio, { signal }) {
+      let samples = 0
+      let words = 0
+      for await (const chunk of audio) {
+        samples += chunk.length
+        for (; words < Math.floor(samples / 2400); words++) yield { delta: words === 0 ? 'word' : ' word' }
+      }
+      signal.throwIfAborted()
+    }
+  }
+}
+
+async function connect (t: Test, stt: SttEngine = cannedEngines().stt, input: Record<string, unknown> = {}) {
+  const server = await startServer(t, { ...cannedEngines(), stt })
+  const client = await server.connect('?intent=transcription')
+  const session = await client.update({ type: 'transcription', audio: { input } })
+  return { client, session }
+}
+
+t.test('the session object of a transcription session has what it can use, and no more', async t => {
+  const { client, session } = await connect(t)
+  const created = client.of('session.created')[0]!.session
+  for (const one of [created, session] as unknown[]) {
+    t.match(one, { type: 'transcription', object: 'realtime.transcription_session', include: null })
+    t.strictSame(Object.keys(one as object).sort(), ['audio', 'expires_at', 'id', 'include', 'object', 'type'])
+    t.strictSame((one as typeof created).audio, {
+      input: {
+        format: { type: 'audio/pcm', rate: 24_000 },
+        transcription: null,
+        noise_reduction: null,
+        turn_detection: { type: 'server_vad', threshold: 0.5, prefix_padding_ms: 300, silence_duration_ms: 500 }
+      }
+    } as unknown as typeof created.audio)
+  }
+})
+
+t.test('speech becomes an item and its words, and nobody answers', async t => {
+  const { client } = await connect(t)
+  client.append(tone(500, 0))
+  client.append(tone(500))
+  client.append(tone(700, 0))
+  const { transcript } = await client.next('conversation.item.input_audio_transcription.completed')
+  await client.settle()
+  t.match(transcript, /^\d+ ms of audio$/)
+  t.strictSame(client.types(2), [
+    'input_audio_buffer.speech_started', 'input_audio_buffer.speech_stopped', 'input_audio_buffer.committed',
+    'conversation.item.added', 'conversation.item.done',
+    'conversation.item.input_audio_transcription.delta', 'conversation.item.input_audio_transcription.completed'
+  ])
+})
+
+t.test('words come while somebody still speaks', async t => {
+  const { client } = await connect(t, wordy())
+  client.append(tone(1000), 100)
+  const { item_id: id } = await client.next('input_audio_buffer.speech_started')
+  t.match(await client.next('conversation.item.input_audio_transcription.delta'), { item_id: id, content_index: 0, delta: 'word' })
+  t.equal(client.of('input_audio_buffer.speech_stopped').length, 0)
+  client.append(tone(800, 0))
+  const { transcript } = await client.next('conversation.item.input_audio_transcription.completed', event => event.item_id === id)
+  t.equal(transcript, client.of('conversation.item.input_audio_transcription.delta').map(event => event.delta).join(''))
+})
+
+t.test('without turn detection words come before the client commits, of the item it then becomes', async t => {
+  const { client } = await connect(t, wordy(), { turn_detection: null, transcription: { model: 'any' } })
+  client.append(tone(300), 100)
+  const { item_id: id } = await client.next('conversation.item.input_audio_transcription.delta')
+  client.send({ type: 'input_audio_buffer.commit' })
+  t.equal((await client.next('input_audio_buffer.committed')).item_id, id)
+  t.match(await client.next('conversation.item.input_audio_transcription.completed'), {
+    item_id: id, transcript: 'word word word', usage: { type: 'duration', seconds: 1 }
+  })
+  client.append(tone(300), 100)
+  client.send({ type: 'input_audio_buffer.commit' })
+  const next = await client.next('input_audio_buffer.committed')
+  t.equal(next.previous_item_id, id)
+  t.not(next.item_id, id)
+})
+
+t.test('cleared audio has no transcript', async t => {
+  const { client } = await connect(t, cannedEngines().stt, { turn_detection: null })
+  client.append(tone(300))
+  client.send({ type: 'input_audio_buffer.clear' })
+  await client.next('input_audio_buffer.cleared')
+  t.match(await client.fail({ type: 'input_audio_buffer.commit' }), { code: 'input_audio_buffer_commit_empty' })
+  t.equal(client.of('conversation.item.input_audio_transcription.completed').length, 0)
+})
+
+t.test('recognition that fails is told of its item, and the session goes on', async t => {
+  let fail = true
+  const good = cannedEngines().stt
+  const stt: SttEngine = {
+    name: 'moody',
+    transcribe (audio, options) {
+      if (!fail) return good.transcribe(audio, options)
+      fail = false
+      throw new EngineError('engine_failed', 'moody', 'No ears today.')
+    }
+  }
+  const { client } = await connect(t, stt, { turn_detection: null })
+  for (const type of ['failed', 'completed'] as const) {
+    client.append(tone(300))
+    client.send({ type: 'input_audio_buffer.commit' })
+    const { item_id: id } = await client.next('input_audio_buffer.committed')
+    const told = await client.next(`conversation.item.input_audio_transcription.${type}`)
+    t.match(told, { item_id: id, content_index: 0, ...type === 'failed' ? { error: { code: 'engine_failed', message: 'No ears today.' } } : {} })
+  }
+})
+
+t.test('a transcription session makes no responses', async t => {
+  const { client } = await connect(t)
+  t.match(await client.fail({ type: 'response.create', event_id: 'mine' }), { type: 'invalid_request_error', code: 'invalid_value', param: 'type', event_id: 'mine' })
+  t.match(await client.fail({ type: 'response.cancel' }), { code: 'invalid_value', param: 'type' })
+})
+
+t.test('the type of a session cannot change, either way', async t => {
+  const { client } = await connect(t)
+  t.match(await client.fail({ type: 'session.update', session: { type: 'realtime' } }), { code: 'invalid_value', param: 'session.type' })
+  const server = await startServer(t)
+  const other = await server.connect()
+  t.match(await other.fail({ type: 'session.update', session: { type: 'transcription' } }), { code: 'invalid_value', param: 'session.type' })
+})
+
+t.test('log probabilities may be asked for: the wish is shown', async t => {
+  const { client } = await connect(t)
+  const session = await client.update({ type: 'transcription', include: ['item.input_audio_transcription.logprobs'] })
+  t.strictSame(session.include, ['item.input_audio_transcription.logprobs'])
+})
