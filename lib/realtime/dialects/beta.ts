@@ -12,7 +12,7 @@ type Fields = Record<string, unknown>
 const DEFAULT_TEMPERATURE = 0.8
 
 /** Server events that only have another name. */
-const names: Record<string, string> = {
+export const betaNames: Record<string, string> = {
   'conversation.item.added': 'conversation.item.created',
   'response.output_text.delta': 'response.text.delta',
   'response.output_text.done': 'response.text.done',
@@ -110,7 +110,7 @@ class Beta implements Dialect {
       case 'conversation.item.retrieved':
       case 'response.output_item.added':
       case 'response.output_item.done':
-        send({ ...event, type: names[event.type] ?? event.type, item: betaItem(event.item) })
+        send({ ...event, type: betaNames[event.type] ?? event.type, item: betaItem(event.item) })
         return
       case 'response.created':
       case 'response.done':
@@ -121,7 +121,7 @@ class Beta implements Dialect {
         send({ ...event, error: betaError(event.error) })
         return
       default:
-        send({ ...event, type: names[event.type] ?? event.type })
+        send({ ...event, type: betaNames[event.type] ?? event.type })
     }
   }
 
