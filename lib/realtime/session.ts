@@ -7,6 +7,7 @@ import { ContextWindow } from './context-window.js'
 import { Conversation, type Entry } from './conversation.js'
 import { describeSession } from './describe.js'
 import type { Dialect, DialectFactory } from './dialects/dialect.js'
+import { appendedAudio } from './events/append-frame.js'
 import { parseClientEvent } from './events/parse.js'
 import type { ClientItem } from './events/items.js'
 import type { ResponseOptions } from './events/response-object.js'
@@ -143,6 +144,7 @@ export class RealtimeSession {
       this.fail(new RealtimeError('invalid_event', { message: 'Binary frames are not part of the protocol: send JSON text.' }), null)
       return
     }
+    if (this.#takeAudio(frame)) return
     const parsed = parseClientEvent(frame.toString(), this.#dialect, this.#options.strict)
     if (parsed.error !== undefined) {
       this.fail(parsed.error, parsed.eventId)
@@ -153,6 +155,18 @@ export class RealtimeSession {
       handle(this, parsed.event)?.catch(error => this.fail(error, eventId))
     } catch (error) {
       this.fail(error, eventId)
+    }
+  }
+
+  /** The short way for a frame of plain audio; false if it has to go the long way, to succeed or to be told its error. */
+  #takeAudio (frame: Buffer): boolean {
+    const audio = appendedAudio(frame)
+    if (audio === null) return false
+    try {
+      this.listener.append(audio)
+      return true
+    } catch {
+      return false
     }
   }
 
