@@ -1,0 +1,157 @@
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { WebSocket } from 'ws'
+import { packageRoot } from '../lib/package-root.js'
+import { percentile, round, type Figure } from './figure.js'
+import { start, startPlugin, type BenchServer } from './server.js'
+
+const TALKERS = 500
+const STREAMS = 1000
+
+const QUESTION = JSON.stringify({ type: 'conversation.item.create', item: { type: 'message', role: 'user', content: [{ type: 'input_text', text: 'How are you today, and what is new?' }] } })
+const ASK = JSON.stringify({ type: 'response.create' })
+const SETUP = JSON.stringify({ type: 'session.update', session: { type: 'realtime', output_modalities: ['text'], audio: { input: { turn_detection: null } } } })
+
+/** What the protocol costs: text turns against a bare `ws` server that sends the same frames, and live audio that nobody detects. */
+export default async function ({ quick }: { json: boolean, quick: boolean }): Promise<Figure[]> {
+  const seconds = quick ? 4 : 15
+  const frames = await recordTurn()
+  const bare = await start(['--input-type=module', '--eval', bareServer(frames)], {})
+  const floor = await turns(bare, seconds)
+  await bare.stop()
+
+  const server = await startPlugin({ limits: { sessions: 2000 } })
+  const ours = await turns(server, seconds)
+  await server.stop()
+
+  const listening = await startPlugin({ limits: { sessions: 2000 } })
+  const audio = await stream(listening, seconds)
+  await listening.stop()
+
+  return [
+    { name: 'bare ws, CPU an event', value: round(floor.cpu), unit: 'µs', note: `${TALKERS} sessions; the same frames, parsed and stringified` },
+    { name: 'text turn, CPU an event', value: round(ours.cpu), unit: 'µs', note: `${TALKERS} sessions, ${frames.length + 2} events a turn, ${ours.events} events` },
+    { name: 'text turn against bare ws', value: round(ours.cpu / floor.cpu), unit: '', limit: 2 },
+    { name: 'live audio, CPU', value: round(audio.core * 100), unit: '% of a core', limit: 60, note: `${STREAMS} sessions, 100 ms chunks in real time, no voice detection` },
+    { name: 'live audio, small event p50', value: round(percentile(audio.pings, 50)), unit: 'ms' },
+    { name: 'live audio, small event p99', value: round(percentile(audio.pings, 99)), unit: 'ms', limit: 20 }
+  ]
+}
+
+async function open (server: BenchServer, count: number): Promise<WebSocket[]> {
+  const sockets: WebSocket[] = []
+  for (let n = 0; n < count; n++) {
+    const socket = new WebSocket(`${server.url.replace('http', 'ws')}/v1/realtime`)
+    await once(socket, 'open')
+    sockets.push(socket)
+  }
+  return sockets
+}
+
+/** The frames that answer one text turn. */
+async function recordTurn (): Promise<string[]> {
+  const server = await startPlugin()
+  const [socket] = await open(server, 1)
+  const frames: string[] = []
+  socket!.send(SETUP)
+  await until(socket!, 'session.updated')
+  socket!.on('message', data => frames.push(String(data)))
+  socket!.send(QUESTION)
+  socket!.send(ASK)
+  await until(socket!, 'rate_limits.updated')
+  socket!.close()
+  await server.stop()
+  return frames
+}
+
+/** Parses what it gets, and answers `response.create` with the recorded frames: what any server has to do. */
+function bareServer (frames: string[]): string {
+  return `
+    import { WebSocketServer } from ${JSON.stringify(join(packageRoot, 'node_modules', 'ws', 'wrapper.mjs'))}
+    const frames = ${JSON.stringify(frames.map(frame => JSON.parse(frame)))}
+    const server = new WebSocketServer({ port: 0, host: '127.0.0.1' }, () => console.log('listens on http://127.0.0.1:' + server.address().port))
+    server.on('connection', socket => {
+      socket.on('message', data => {
+        const event = JSON.parse(data)
+        if (event.type === 'session.update') socket.send(JSON.stringify({ type: 'session.updated' }))
+        if (event.type === 'response.create') for (const frame of frames) socket.send(JSON.stringify(frame))
+      })
+    })
+    process.once('SIGTERM', () => process.exit())`
+}
+
+function until (socket: WebSocket, type: string): Promise<void> {
+  return new Promise(resolve => {
+    const take = (data: unknown) => {
+      if (!String(data).startsWith(`{"type":"${type}"`)) return
+      socket.off('message', take)
+      resolve()
+    }
+    socket.on('message', take)
+  })
+}
+
+/** Every socket asks, waits for the end of the answer, and asks again after a while. */
+async function turns (server: BenchServer, seconds: number): Promise<{ cpu: number, events: number }> {
+  const sockets = await open(server, TALKERS)
+  let events = 0
+  let stopped = false
+  for (const socket of sockets) {
+    socket.send(SETUP)
+    const ask = () => {
+      socket.send(QUESTION)
+      socket.send(ASK)
+      events += 2
+    }
+    socket.on('message', (data: Buffer) => {
+      events++
+      // latin1 of the first bytes only: the client must not be the bottleneck.
+      if (data.toString('latin1', 9, 28) === 'rate_limits.updated' && !stopped) setTimeout(ask, 300 + Math.random() * 400)
+    })
+    setTimeout(ask, Math.random() * 1000)
+  }
+  await delay(2000)
+  const [cpuBefore, eventsBefore] = [server.cpu(), events]
+  await delay(seconds * 1000)
+  const cpu = (server.cpu() - cpuBefore) * 1e6 / (events - eventsBefore)
+  const counted = events - eventsBefore
+  stopped = true
+  for (const socket of sockets) socket.terminate()
+  return { cpu, events: counted }
+}
+
+/** Every socket sends 100 ms of audio ten times a second; one more asks for small answers. */
+async function stream (server: BenchServer, seconds: number): Promise<{ core: number, pings: number[] }> {
+  const sockets = await open(server, STREAMS + 1)
+  const pinger = sockets.pop()!
+  for (const socket of sockets) socket.send(SETUP)
+  const chunk = JSON.stringify({ type: 'input_audio_buffer.append', audio: Buffer.alloc(4800, 7).toString('base64') })
+  const clear = JSON.stringify({ type: 'input_audio_buffer.clear' })
+  let tick = 0
+  const sending = setInterval(() => {
+    // A hundredth of the sockets every millisecond: an even load, as from people who do not know each other.
+    for (let n = tick % 50; n < sockets.length; n += 50) {
+      sockets[n]!.send(chunk)
+      // Nobody commits here: what was said is dropped before it fills the buffer.
+      if (tick % 5000 < 50) sockets[n]!.send(clear)
+    }
+    tick++
+  }, 2)
+  await delay(1000)
+  const before = { cpu: server.cpu(), at: performance.now() }
+  const pings: number[] = []
+  while (performance.now() - before.at < seconds * 1000) {
+    const since = performance.now()
+    pinger.send(clear)
+    await until(pinger, 'input_audio_buffer.cleared')
+    pings.push(performance.now() - since)
+    await delay(20)
+  }
+  const core = (server.cpu() - before.cpu) / ((performance.now() - before.at) / 1000)
+  const rate = tick / 50 / ((performance.now() - before.at + 1000) / 1000)
+  clearInterval(sending)
+  for (const socket of [...sockets, pinger]) socket.terminate()
+  // Timers may run late on a busy machine: the figure is for the rate that was meant.
+  return { core: core * 10 / rate, pings }
+}
