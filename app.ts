@@ -13,6 +13,7 @@ import health from './routes/health/index.js'
 import models from './routes/v1/models.js'
 import clientSecrets from './routes/v1/realtime/client-secrets.js'
 import realtime from './routes/v1/realtime/index.js'
+import schema from './routes/v1/realtime/schema.js'
 import voices from './routes/v1/voices.js'
 
 /**
@@ -33,6 +34,7 @@ async function dramatis (fastify: FastifyInstance, options: DramatisOptions): Pr
 
   await fastify.register(realtime)
   await fastify.register(clientSecrets)
+  await fastify.register(schema)
   await fastify.register(voices)
   await fastify.register(models)
   await fastify.register(health)
