@@ -54,6 +54,16 @@ export const errorCodes = Object.keys(codes) as ErrorCode[]
 
 const serverFaults = new Set<ErrorCode>(['server_error', 'engine_failed', 'engine_unavailable', 'session_limit_reached', 'server_draining'])
 
+/** HTTP status of a refusal, where it is not 400. */
+const statuses: Partial<Record<ErrorCode, number>> = {
+  invalid_api_key: 401,
+  origin_not_allowed: 403,
+  rate_limit_exceeded: 429,
+  session_limit_reached: 503,
+  server_draining: 503,
+  server_error: 500
+}
+
 export interface RealtimeErrorOptions {
   message?: string
   /** Dotted path of the field at fault. */
@@ -80,5 +90,10 @@ export class RealtimeError extends Error {
   /** `invalid_request_error` when the client can mend it, else `server_error`. */
   get type (): 'invalid_request_error' | 'server_error' {
     return serverFaults.has(this.code) ? 'server_error' : 'invalid_request_error'
+  }
+
+  /** Of the HTTP answer, when it is a refusal before the upgrade or of a plain request. */
+  get status (): number {
+    return statuses[this.code] ?? 400
   }
 }

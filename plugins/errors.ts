@@ -1,21 +1,12 @@
 import fp from 'fastify-plugin'
-import { RealtimeError, type ErrorCode } from '../lib/errors.js'
-
-const statuses: Partial<Record<ErrorCode, number>> = {
-  invalid_api_key: 401,
-  origin_not_allowed: 403,
-  rate_limit_exceeded: 429,
-  session_limit_reached: 503,
-  server_draining: 503,
-  server_error: 500
-}
+import { RealtimeError } from '../lib/errors.js'
 
 /** Refusals over HTTP have the body that clients of the hosted API know. */
 export default fp(async function errors (fastify) {
   fastify.setErrorHandler<Error & { statusCode?: number, validation?: unknown }>((error, request, reply) => {
     if (error instanceof RealtimeError) {
-      const { type, code, message, param } = error
-      return reply.code(statuses[code] ?? 400).send({ error: { type, code, message, param } })
+      const { type, code, message, param, status } = error
+      return reply.code(status).send({ error: { type, code, message, param } })
     }
     const status = error.statusCode ?? 500
     if (status >= 500) request.log.error(error)
