@@ -50,6 +50,9 @@ export interface ResponseScope {
   onDone (response: Response): void
 }
 
+/** Why a response's signal aborts. One for all: making an error costs more than the rest of the end. */
+const over = new DOMException('The response is over.', 'AbortError')
+
 type FinalStatus = 'completed' | 'cancelled' | 'incomplete' | 'failed'
 
 /**
@@ -167,7 +170,7 @@ export class Response {
     if (this.#status !== 'in_progress') return
     this.#status = status
     this.#details = details
-    this.#abort.abort()
+    this.#abort.abort(over)
     for (const item of this.#output) item.end(status === 'completed' ? 'completed' : 'incomplete')
     this.#scope.outbox.send({ type: 'response.done', response: this.#toObject() })
     // There is no quota here; clients that read their allowance find one that never shrinks.
