@@ -12,8 +12,11 @@ export const SAMPLE_RATE = 24_000
 /** A fault of an engine, worded for the person who runs the server: one line, no stack needed. */
 export class EngineError extends Error {
   override readonly name = 'EngineError'
-  /** Stable: `engine_unavailable` (cannot start or be reached), `engine_failed` (broke while working). */
-  readonly code: 'engine_unavailable' | 'engine_failed'
+  /**
+   * Stable: `engine_unavailable` (cannot start or be reached), `engine_failed` (broke while working), or the
+   * code with which the engine's own provider refuses an account: clients stop trying at those.
+   */
+  readonly code: 'engine_unavailable' | 'engine_failed' | 'insufficient_quota' | 'account_deactivated' | 'billing_hard_limit_reached'
   readonly engine: string
 
   constructor (code: EngineError['code'], engine: string, message: string, options?: ErrorOptions) {

@@ -91,6 +91,15 @@ t.test('an image is passed on to a model that takes them, and is not counted as 
   })
 })
 
+t.test('an account without money fails the response with the code that clients know', async t => {
+  const chat = await startChatServer()
+  t.teardown(() => chat.close())
+  chat.script({ status: 429, body: { error: { message: 'You exceeded your current quota.', type: 'insufficient_quota', param: null, code: 'insufficient_quota' } } })
+  const { answer } = await connect(t, { llm: createOpenAiLlm({ baseUrl: chat.url, model: 'test-model' }) })
+  t.match(await answer(), { status: 'failed', status_details: { type: 'failed', error: { code: 'insufficient_quota' } } })
+  t.equal(chat.requests.length, 1, 'and is not asked again')
+})
+
 t.test('audio in a created item is recognised for the model, and comes back', async t => {
   const { client, engines, answer } = await connect(t)
   const audio = base64(tone(300))

@@ -36,6 +36,8 @@ export function toEngineError (error: unknown, { subject, secrets, begun }: Faul
 
   if (typeof status === 'number') {
     const said = excerpt(error, secrets)
+    const refusal = (error as { code?: unknown }).code
+    if (isRefusal(refusal)) return new EngineError(refusal, 'openai', `${subject} refuses this account (${status})${said}.`, options)
     if (status === 401 || status === 403) return new EngineError('engine_unavailable', 'openai', `${subject} refused the API key (${status})${said}.`, options)
     if (status === 429) return new EngineError('engine_unavailable', 'openai', `${subject} has no capacity left (429)${said}.`, options)
     if (status >= 500) return new EngineError('engine_unavailable', 'openai', `${subject} failed (${status})${said}.`, options)
@@ -55,9 +57,15 @@ export function toEngineError (error: unknown, { subject, secrets, begun }: Faul
   return new EngineError('engine_failed', 'openai', `${subject} failed${excerpt(error, secrets)}.`, options)
 }
 
+/** What no later request will change: no money, or no account. */
+function isRefusal (code: unknown): code is 'insufficient_quota' | 'account_deactivated' | 'billing_hard_limit_reached' {
+  return code === 'insufficient_quota' || code === 'account_deactivated' || code === 'billing_hard_limit_reached'
+}
+
 /** Whether the same request might succeed a moment later. */
 export function isTransient (error: unknown): boolean {
-  const status = (error as { status?: unknown }).status
+  const { status, code } = error as { status?: unknown, code?: unknown }
+  if (isRefusal(code)) return false
   if (typeof status === 'number') return status === 408 || status === 409 || status === 429 || status >= 500
   return connectionFault(error) !== undefined
 }
