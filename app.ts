@@ -14,6 +14,7 @@ import models from './routes/v1/models.js'
 import clientSecrets from './routes/v1/realtime/client-secrets.js'
 import realtime from './routes/v1/realtime/index.js'
 import schema from './routes/v1/realtime/schema.js'
+import sessionList from './routes/v1/sessions.js'
 import voices from './routes/v1/voices.js'
 
 /**
@@ -37,6 +38,7 @@ async function dramatis (fastify: FastifyInstance, options: DramatisOptions): Pr
   await fastify.register(schema)
   await fastify.register(voices)
   await fastify.register(models)
+  await fastify.register(sessionList)
   await fastify.register(health)
 }
 

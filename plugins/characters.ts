@@ -18,8 +18,9 @@ export default fp(async function characters (fastify) {
     observe: event => {
       switch (event.type) {
         case 'loaded':
+          if (!event.reload) break
           metrics.charactersLoaded(event.session, event.count)
-          if (event.reload) metrics.reloaded(event.durationMs / 1000)
+          metrics.reloaded(event.durationMs / 1000)
           break
         case 'load_error':
           metrics.loadError(event.code)
@@ -56,6 +57,7 @@ export async function openCast (request: FastifyRequest): Promise<void> {
   const { characters: directory } = request.query as { characters?: string }
   const session = { id: createId('sess'), startedAt: new Date(), language: null }
   const registry = await request.server.dramatisLibrary.open(session, directory)
+  request.server.dramatisMetrics.charactersLoaded(session.id, registry.size)
   const { socket } = request.raw
   const purge = () => {
     request.server.dramatisMetrics.forget(session.id)

@@ -35,6 +35,21 @@ t.test('the models are the one in use', async t => {
   t.match(body, { object: 'list', data: [{ id: 'script', object: 'model', owned_by: 'scripted' }] })
 })
 
+t.test('the sessions are listed in pages to whoever has a key', async t => {
+  const server = await startServer(t, { apiKeys: ['sk-one'] })
+  const authorization = 'Bearer sk-one'
+  const clients = [await server.connect('', [], { authorization }), await server.connect('?character=Magnus', [], { authorization })]
+  const [first, second] = clients.map(client => client.of('session.created')[0]!.session)
+  await clients[1]!.ask('Hello')
+
+  t.match(await json(`${server.http}/v1/sessions`), { status: 401, body: { error: { code: 'invalid_api_key' } } })
+  const page = await json(`${server.http}/v1/sessions?limit=1`, { authorization })
+  t.match(page.body, { data: [{ id: first!.id, directory: 'default', selected: first!.character, active_response: null }], next: first!.id })
+  const { body } = await json(`${server.http}/v1/sessions?limit=1&after=${page.body.next}`, { authorization })
+  t.match(body, { data: [{ id: second!.id, selected: 'Magnus', counters: { responses: 1, items: 2 } }], next: null })
+  t.strictSame(body.data[0].characters, second!.characters)
+})
+
 t.test('the probes tell that the process lives, is ready, and what of it is up', async t => {
   const server = await startServer(t)
   t.strictSame(await json(`${server.http}/health/live`), { status: 200, body: { status: 'live' } })

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RealtimeError } from '../errors.js'
-import type { RealtimeSession } from './session.js'
+import type { RealtimeSession, SessionSummary } from './session.js'
 
 /** The sessions of one server: how many may be, which there are, and how they end when it stops. */
 export class LiveSessions {
@@ -37,6 +37,14 @@ export class LiveSessions {
       if (held) this.#places--
       held = false
     }
+  }
+
+  /** Sessions in the order they were opened, after the one named. */
+  page (limit: number, after?: string): { data: SessionSummary[], next: string | null } {
+    const all = [...this.#sessions]
+    const start = after === undefined ? 0 : all.findIndex(session => session.id === after) + 1
+    const data = all.slice(start, start + limit).map(session => session.toSummary())
+    return { data, next: start + limit < all.length ? data.at(-1)!.id : null }
   }
 
   add (session: RealtimeSession): void {

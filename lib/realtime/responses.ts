@@ -16,6 +16,7 @@ export class Responses {
   readonly #scope: ResponseScope
   readonly #aside = new Set<Response>()
   #active: Response | null = null
+  #created = 0
   /** A spoken turn that waits for the response under way, which it was not allowed to interrupt. */
   #waiting: (() => ResponsePlan) | null = null
 
@@ -29,6 +30,16 @@ export class Responses {
     return this.#active !== null || this.#aside.size > 0
   }
 
+  /** The response in the conversation, if one is under way. */
+  get activeId (): string | null {
+    return this.#active?.id ?? null
+  }
+
+  /** How many there were in all. */
+  get created (): number {
+    return this.#created
+  }
+
   create (plan: ResponsePlan): void {
     if (plan.inConversation && this.#active !== null) {
       throw new RealtimeError('conversation_already_has_active_response', {
@@ -36,6 +47,7 @@ export class Responses {
       })
     }
     const response = new Response(this.#scope, plan)
+    this.#created++
     if (plan.inConversation) {
       this.#active = response
       this.#watcher.answering()

@@ -61,6 +61,19 @@ export interface SessionOptions {
   dialect?: DialectFactory | null
 }
 
+/** A session as an operator sees it. */
+export interface SessionSummary {
+  id: string
+  /** ISO 8601. */
+  since: string
+  directory: string
+  characters: string[]
+  selected: string | null
+  /** Id of the response under way in the conversation. */
+  active_response: string | null
+  counters: { responses: number, items: number, bytes_in: number, bytes_out: number }
+}
+
 /**
  * One Realtime connection and all that it owns. The route feeds it frames and tells it when the socket
  * is gone; everything else follows from `lib/realtime/handlers`.
@@ -80,6 +93,7 @@ export class RealtimeSession {
   readonly #dialect: Dialect | null
   readonly #expiresAt: number
   readonly #expiry: NodeJS.Timeout
+  readonly #bytes = { bytes_in: 0, bytes_out: 0 }
   #idle: NodeJS.Timeout | null = null
   #settings: Settings
   #closed = false
@@ -92,7 +106,7 @@ export class RealtimeSession {
     this.#options = options
     const conversationId = createId('conv')
     this.#dialect = options.dialect?.(conversationId) ?? null
-    this.outbox = new Outbox(options.socket, options.connection, bytes => observer.bytes?.('out', bytes), this.#dialect)
+    this.outbox = new Outbox(options.socket, options.connection, bytes => this.#count('out', bytes), this.#dialect)
     this.conversation = new Conversation(limits.audioHistorySeconds * toSamples(1000) * 2)
     this.#window = new ContextWindow(limits.contextTokens)
     this.casting = new Casting(registry, engines.tts, options.defaultCharacter)
@@ -138,7 +152,7 @@ export class RealtimeSession {
   /** Takes one frame; whatever is wrong with it is answered by exactly one `error`. */
   receive (frame: Buffer, isBinary: boolean): void {
     if (this.#closed) return
-    this.observer.bytes?.('in', frame.length)
+    this.#count('in', frame.length)
     this.#stayAwake()
     if (isBinary) {
       this.fail(new RealtimeError('invalid_event', { message: 'Binary frames are not part of the protocol: send JSON text.' }), null)
@@ -223,6 +237,20 @@ export class RealtimeSession {
     this.conversation.clear()
   }
 
+  /** The session as an operator sees it. */
+  toSummary (): SessionSummary {
+    const { registry, responses } = this
+    return {
+      id: this.id,
+      since: registry.session.startedAt.toISOString(),
+      directory: registry.directory,
+      characters: registry.names(),
+      selected: this.casting.character?.name ?? null,
+      active_response: responses.activeId,
+      counters: { responses: responses.created, items: this.conversation.entries.length, ...this.#bytes }
+    }
+  }
+
   /** The session as the client sees it (PROTOCOL section 3). */
   toObject (): SessionObject {
     const { model, engines } = this.#options
@@ -246,6 +274,11 @@ export class RealtimeSession {
       // Checked against the default cast, but this client brought another one: then the rest still holds.
       this.observer.fault?.('the configuration of an ephemeral key does not fit', error)
     }
+  }
+
+  #count (direction: 'in' | 'out', bytes: number): void {
+    this.#bytes[`bytes_${direction}`] += bytes
+    this.observer.bytes?.(direction, bytes)
   }
 
   #listening (): ListenerSettings {
