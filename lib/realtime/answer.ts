@@ -181,7 +181,7 @@ export class Answer {
       signal.throwIfAborted()
       observer.toolCall?.('error')
       observer.fault?.(`tool ${call.name} failed`, error)
-      content = `Error: ${faultOf(error)}`
+      content = faultOf(error)
       item.fail(content)
     }
     return { role: 'tool', callId: call.id, content }
@@ -190,8 +190,9 @@ export class Answer {
 
 /** What went wrong, for the model: where in the source it did is for the log. */
 function faultOf (error: unknown): string {
-  if (error instanceof SyntaxError) return 'the arguments are not valid JSON.'
-  if (!(error instanceof Error)) return String(error)
-  const { details } = error as { details?: { message?: unknown } }
-  return typeof details?.message === 'string' ? details.message : error.message
+  if (error instanceof SyntaxError) return 'Error: the arguments are not valid JSON.'
+  const { details, message } = error as { details?: { message?: unknown }, message?: unknown }
+  const words = String(details?.message ?? message ?? error)
+  // Faults of character code begin with the name of what was thrown.
+  return /^\w*Error\b/.test(words) ? words : `Error: ${words}`
 }

@@ -973,7 +973,7 @@ t.test('characters', async t => {
     const { client, llm } = await cast(t, inTurn(() => calls('fail', {}), () => says('I could not.')))
     await client.update({ character_tools: 'visible' })
     t.equal(await client.ask('Try.'), 'I could not.')
-    t.match(llm.requests[1]!.messages.at(-1), { role: 'tool', content: /no luck/ })
+    t.match(llm.requests[1]!.messages.at(-1), { role: 'tool', content: 'Error: no luck' })
     t.match(client.of('response.done')[0]!.response, {
       status: 'completed', output: [{ type: 'mcp_call', output: null, error: { type: 'tool_execution_error', message: /no luck/ } }, { type: 'message' }]
     })
