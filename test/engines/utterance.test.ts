@@ -1,6 +1,7 @@
 import t from 'tap'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Resampler } from '../../lib/audio/resample.js'
+import type { TranscriptChunk } from '../../lib/engines/engine.js'
 import { DecodeQueue } from '../../lib/engines/local/decode-queue.js'
 import { STT_RATE, Utterance } from '../../lib/engines/local/utterance.js'
 
@@ -17,9 +18,11 @@ function start (recognize: (seconds: number) => string): {
   utterance: Utterance
   decoded: number[]
   deltas: string[]
+  tentative: string[]
 } {
   const decoded: number[] = []
   const deltas: string[] = []
+  const tentative: string[] = []
   const queue = new DecodeQueue(async (audio) => {
     const seconds = Math.round(audio.length / STT_RATE * 10) / 10
     decoded.push(seconds)
@@ -28,11 +31,16 @@ function start (recognize: (seconds: number) => string): {
   let finish: (error?: unknown) => void
   const finished = new Promise<void>((resolve, reject) => { finish = (error) => error ? reject(error) : resolve() })
   finished.catch(() => {})
-  const utterance = new Utterance(queue, { send: ({ delta }) => { deltas.push(delta) }, end: () => finish(), fail: (error) => finish(error) }, plain)
+  const send = (chunk: TranscriptChunk) => {
+    if (chunk.delta !== '') deltas.push(chunk.delta)
+    if (chunk.tentative !== undefined) tentative.push(chunk.tentative)
+  }
+  const utterance = new Utterance(queue, { send, end: () => finish(), fail: (error) => finish(error) }, plain)
   return {
     utterance,
     decoded,
     deltas,
+    tentative,
     async say (chunk, times) {
       for (let i = 0; i < times; i++) {
         utterance.data(chunk)
@@ -58,9 +66,10 @@ t.test('what was decoded in the pause is the transcript if only silence follows'
 })
 
 t.test('if speech follows the pause all is decoded again', async (t) => {
-  const { say, end, decoded, deltas } = start((seconds) => seconds > 1.5 ? 'Hello there.' : 'Hello.')
+  const { say, end, decoded, deltas, tentative } = start((seconds) => seconds > 1.5 ? 'Hello there.' : 'Hello.')
   await say(voice, 10)
   await say(quiet, 3)
+  t.same(tentative, ['Hello.'], 'the pause tells what it seems to follow')
   await say(voice, 5)
   await end()
   t.same(decoded, [1.2, 1.8])
