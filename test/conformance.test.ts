@@ -7,6 +7,7 @@ import type { LlmEvent } from '../lib/engines/engine.js'
 import { packageRoot } from '../lib/package-root.js'
 import { calls, echo, endless, scriptedLlm, type Script } from './support/engines.js'
 import { startServer, type TestServer } from './support/server.js'
+import { changing, late, startTampering, without, type Tamper } from './support/tampering.js'
 import { startWrongServer } from './support/wrong-server.js'
 
 /** A model that does what the suite asks for: calls the tool, and talks at length when it is to count. */
@@ -89,6 +90,59 @@ t.test('a wrong server is told what is wrong, event by event', async t => {
   t.match(find('connection', 'never one with a key'), { outcome: 'failed', got: 'openai-insecure-api-key.none' })
   t.match(find('errors', 'a retrieve of an unknown item'), { outcome: 'failed', expected: /error\.event_id/, got: 'undefined' })
   t.match(find('errors', 'a cancel with nothing'), { outcome: 'failed', got: /nothing in 0\.1 s/ })
+})
+
+/** One thing that is wrong, and where the suite must see it. */
+const flaws: [flaw: string, only: string, make: () => Tamper][] = [
+  ['no session.updated', 'session: tracing', without('session.updated')],
+  ['a session without expires_at', 'connection: session.created', changing('session.created', frame => { delete frame.session.expires_at })],
+  ['events without event_id', 'text: rate_limits', changing('response.created', frame => { delete frame.event_id })],
+  ['the same event_id for all', 'text: rate_limits', () => frame => ({ ...frame, event_id: 'event_1' })],
+  ['an event nobody knows', 'text: rate_limits', () => frame => frame.type === 'response.created' ? [{ type: 'response.queued', event_id: 'event_q' }, frame] : frame],
+  ['conversation.item.created, as in beta', 'items: a created item', changing('conversation.item.added', frame => { frame.type = 'conversation.item.created' })],
+  ['item.done before item.added', 'items: a created item', late('conversation.item.added')],
+  ['another id than the client\'s', 'items: the client\'s own id', changing('conversation.item.added', frame => { frame.item.id = 'item_other' })],
+  ['no content_part.added', 'text: the order', without('response.content_part.added')],
+  ['content_part.done before text.done', 'text: the order', late('response.output_text.done')],
+  ['output_item.done before item.done', 'text: the order', late('conversation.item.done')],
+  ['response.done before output_item.done', 'text: the order', late('response.output_item.done')],
+  ['a lost delta', 'text: deltas', () => {
+    let lost = false
+    return frame => frame.type === 'response.output_text.delta' && !lost && (lost = true) ? [] : frame
+  }],
+  ['an item that is completed from the start', 'text: the item begins', changing('response.output_item.added', frame => { frame.item.status = 'completed' })],
+  ['items without an item before them', 'text: the item begins', changing('conversation.item.added', frame => { frame.previous_item_id = null })],
+  ['usage that does not add up', 'text: the response begins', changing('response.done', frame => { frame.response.usage.total_tokens++ })],
+  ['fractions of tokens', 'text: rate_limits', changing('response.done', frame => { frame.response.usage.input_tokens = 1.5 })],
+  ['no allowance', 'text: rate_limits', without('rate_limits.updated')],
+  ['transcript.done before audio.done', 'audio: the order', late('response.output_audio.done')],
+  ['audio in the item', 'audio: its transcript', changing('response.output_item.done', frame => { frame.item.content[0].audio = 'AAAA' })],
+  ['odd bytes of audio', 'audio: the audio', changing('response.output_audio.delta', frame => { frame.delta = 'AAAA' })],
+  ['arguments that are empty', 'functions: its arguments', () => frame => JSON.parse(JSON.stringify(frame, (key, value: unknown) => key === 'arguments' ? '' : value))],
+  ['no call_id', 'functions: the call begins', changing('response.function_call_arguments.done', frame => { delete frame.call_id })],
+  ['items of a response aside', 'out-of-band: only', () => frame => frame.type === 'response.output_item.added'
+    ? [frame, { type: 'conversation.item.added', event_id: 'event_a', previous_item_id: null, item: frame.item }]
+    : frame],
+  ['lost metadata', 'metadata comes back', changing('response.done', frame => { frame.response.metadata = null })],
+  ['an interruption called a cancel', 'interruption: speaking', changing('response.done', frame => { frame.response.status_details = { type: 'cancelled', reason: 'client_cancelled' } })],
+  ['a complete item in a stopped response', 'interruption: response.cancel', changing('response.done', frame => { for (const item of frame.response.output) item.status = 'completed' })],
+  ['a turn of two ids', 'turns: one item id', changing('input_audio_buffer.speech_stopped', frame => { frame.item_id = 'item_other' })],
+  ['positions that start anew', 'turns: positions', changing('input_audio_buffer.speech_started', frame => { frame.audio_start_ms = 0 })],
+  ['audio parts without transcript', 'push-to-talk: a commit', changing('conversation.item.added', frame => { delete frame.item.content[0].transcript })],
+  ['an error that forgets whose it is', 'errors: a cancel', changing('error', frame => { frame.error.event_id = null })],
+  ['another wording of a cancel that failed', 'errors: a cancel', changing('error', frame => { frame.error.message = 'Nothing to cancel' })],
+  ['another code', 'errors: a retrieve', changing('error', frame => { frame.error.code = 'not_found' })],
+  ['an error said twice', 'errors: a retrieve', () => frame => frame.type === 'error' ? [frame, { ...frame, event_id: 'event_2' }] : frame]
+]
+
+t.test('whatever is tampered with is found', async t => {
+  const url = urlOf(await startServer(t, { llm: scriptedLlm(obliging) }))
+  for (const [flaw, only, make] of flaws) {
+    const sound = await judge(url, { only })
+    t.ok(sound.passed > 3 && sound.failed === 0, `${only}: sound as it is`)
+    const report = await judge(await startTampering(t, url, make), { only, timeoutMs: 300 })
+    t.ok(report.failed > 0, flaw)
+  }
 })
 
 t.test('the command prints a report for people, and ends with 0 at 100 %', async t => {
