@@ -1,6 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RealtimeError } from '../errors.js'
-import type { RealtimeSession, SessionSummary } from './session.js'
+import type { RealtimeSession } from './session.js'
+
+/** A session as an operator sees it. */
+export interface SessionSummary {
+  id: string
+  /** ISO 8601. */
+  since: string
+  directory: string
+  characters: string[]
+  selected: string | null
+  /** Id of the response under way in the conversation. */
+  active_response: string | null
+  counters: { responses: number, items: number, bytes_in: number, bytes_out: number }
+}
 
 /** The sessions of one server: how many may be, which there are, and how they end when it stops. */
 export class LiveSessions {
@@ -43,7 +56,7 @@ export class LiveSessions {
   page (limit: number, after?: string): { data: SessionSummary[], next: string | null } {
     const all = [...this.#sessions]
     const start = after === undefined ? 0 : all.findIndex(session => session.id === after) + 1
-    const data = all.slice(start, start + limit).map(session => session.toSummary())
+    const data = all.slice(start, start + limit).map(summarize)
     return { data, next: start + limit < all.length ? data.at(-1)!.id : null }
   }
 
@@ -72,5 +85,17 @@ export class LiveSessions {
     const grace = new AbortController()
     await Promise.race([emptied, sleep(graceMs, undefined, { signal: grace.signal })])
     grace.abort()
+  }
+}
+
+function summarize ({ id, registry, casting, responses, conversation, bytes }: RealtimeSession): SessionSummary {
+  return {
+    id,
+    since: registry.session.startedAt.toISOString(),
+    directory: registry.directory,
+    characters: registry.names(),
+    selected: casting.character?.name ?? null,
+    active_response: responses.activeId,
+    counters: { responses: responses.created, items: conversation.entries.length, bytes_in: bytes.in, bytes_out: bytes.out }
   }
 }

@@ -1,12 +1,11 @@
 import type { CharacterRegistry } from '../characters/registry.js'
-import type { Engines } from '../engines/engine.js'
 import { RealtimeError } from '../errors.js'
 import { Casting } from './casting.js'
 import { clientEntry } from './client-entry.js'
 import { ContextWindow } from './context-window.js'
 import { Conversation, type Entry } from './conversation.js'
 import { describeSession } from './describe.js'
-import type { Dialect, DialectFactory } from './dialects/dialect.js'
+import type { Dialect } from './dialects/dialect.js'
 import { appendedAudio } from './events/append-frame.js'
 import { parseClientEvent } from './events/parse.js'
 import type { ClientItem } from './events/items.js'
@@ -17,62 +16,13 @@ import { createId } from './ids.js'
 import { toSamples } from './input-audio.js'
 import { Listener, type ListenerSettings } from './listener.js'
 import type { SessionObserver } from './observer.js'
-import { Outbox, type Corkable, type SessionSocket } from './outbox.js'
+import { Outbox } from './outbox.js'
 import { planResponse } from './plan.js'
 import type { ResponsePlan } from './response.js'
 import { Responses } from './responses.js'
+import type { SessionOptions } from './session-options.js'
 import { startingSettings, updateSettings, type Settings } from './settings.js'
 import { Turns } from './turns.js'
-
-export interface SessionLimits {
-  /** Seconds a session may last. Default 3600. */
-  sessionSeconds: number
-  /** Seconds without a client event after which a session is closed; 0 is never. Default 0. */
-  idleSeconds: number
-  /** Seconds of audio that may wait uncommitted. Default 600. */
-  uncommittedSeconds: number
-  /** Seconds of recordings kept for `conversation.item.retrieve`. Default 300. */
-  audioHistorySeconds: number
-  /** Tokens of instructions, tools and items that the model is sent, estimated. Default 28672. */
-  contextTokens: number
-}
-
-export interface SessionOptions {
-  /** The TCP connection below the socket, for writing several frames at once. */
-  connection: Corkable
-  socket: SessionSocket
-  registry: CharacterRegistry
-  engines: Engines
-  /** What the client named at connect; shown, not used. */
-  model: string
-  /** Whether it answers, or only transcribes. Default `realtime`. */
-  type?: Settings['type'] | undefined
-  /** What the client's ephemeral key brings: applied before the session is announced. Checked when the key was made. */
-  configuration?: SessionUpdate | undefined
-  /** A character the client named at connect. */
-  character?: string | undefined
-  /** Whether parameters that the protocol does not know are errors. Default false: clients run ahead of servers. */
-  strict?: boolean | undefined
-  /** The server's own choice: a name, null for nobody, undefined for the first of the cast. */
-  defaultCharacter: string | null | undefined
-  limits: SessionLimits
-  observer: SessionObserver
-  /** What the client speaks, if it is not GA. */
-  dialect?: DialectFactory | null
-}
-
-/** A session as an operator sees it. */
-export interface SessionSummary {
-  id: string
-  /** ISO 8601. */
-  since: string
-  directory: string
-  characters: string[]
-  selected: string | null
-  /** Id of the response under way in the conversation. */
-  active_response: string | null
-  counters: { responses: number, items: number, bytes_in: number, bytes_out: number }
-}
 
 /**
  * One Realtime connection and all that it owns. The route feeds it frames and tells it when the socket
@@ -87,13 +37,14 @@ export class RealtimeSession {
   readonly casting: Casting
   readonly listener: Listener
   readonly responses: Responses
+  /** Bytes of frames so far. */
+  readonly bytes = { in: 0, out: 0 }
   readonly #turns: Turns
   readonly #window: ContextWindow
   readonly #options: SessionOptions
   readonly #dialect: Dialect | null
   readonly #expiresAt: number
   readonly #expiry: NodeJS.Timeout
-  readonly #bytes = { bytes_in: 0, bytes_out: 0 }
   #idle: NodeJS.Timeout | null = null
   #settings: Settings
   #closed = false
@@ -237,20 +188,6 @@ export class RealtimeSession {
     this.conversation.clear()
   }
 
-  /** The session as an operator sees it. */
-  toSummary (): SessionSummary {
-    const { registry, responses } = this
-    return {
-      id: this.id,
-      since: registry.session.startedAt.toISOString(),
-      directory: registry.directory,
-      characters: registry.names(),
-      selected: this.casting.character?.name ?? null,
-      active_response: responses.activeId,
-      counters: { responses: responses.created, items: this.conversation.entries.length, ...this.#bytes }
-    }
-  }
-
   /** The session as the client sees it (PROTOCOL section 3). */
   toObject (): SessionObject {
     const { model, engines } = this.#options
@@ -277,7 +214,7 @@ export class RealtimeSession {
   }
 
   #count (direction: 'in' | 'out', bytes: number): void {
-    this.#bytes[`bytes_${direction}`] += bytes
+    this.bytes[direction] += bytes
     this.observer.bytes?.(direction, bytes)
   }
 

@@ -1,0 +1,44 @@
+import type { CharacterRegistry } from '../characters/registry.js'
+import type { Engines } from '../engines/engine.js'
+import type { DialectFactory } from './dialects/dialect.js'
+import type { SessionUpdate } from './events/session-object.js'
+import type { SessionObserver } from './observer.js'
+import type { Corkable, SessionSocket } from './outbox.js'
+import type { Settings } from './settings.js'
+
+export interface SessionLimits {
+  /** Seconds a session may last. Default 3600. */
+  sessionSeconds: number
+  /** Seconds without a client event after which a session is closed; 0 is never. Default 0. */
+  idleSeconds: number
+  /** Seconds of audio that may wait uncommitted. Default 600. */
+  uncommittedSeconds: number
+  /** Seconds of recordings kept for `conversation.item.retrieve`. Default 300. */
+  audioHistorySeconds: number
+  /** Tokens of instructions, tools and items that the model is sent, estimated. Default 28672. */
+  contextTokens: number
+}
+
+export interface SessionOptions {
+  /** The TCP connection below the socket, for writing several frames at once. */
+  connection: Corkable
+  socket: SessionSocket
+  registry: CharacterRegistry
+  engines: Engines
+  /** What the client named at connect; shown, not used. */
+  model: string
+  /** Whether it answers, or only transcribes. Default `realtime`. */
+  type?: Settings['type'] | undefined
+  /** What the client's ephemeral key brings: applied before the session is announced. Checked when the key was made. */
+  configuration?: SessionUpdate | undefined
+  /** A character the client named at connect. */
+  character?: string | undefined
+  /** Whether parameters that the protocol does not know are errors. Default false: clients run ahead of servers. */
+  strict?: boolean | undefined
+  /** The server's own choice: a name, null for nobody, undefined for the first of the cast. */
+  defaultCharacter: string | null | undefined
+  limits: SessionLimits
+  observer: SessionObserver
+  /** What the client speaks, if it is not GA. */
+  dialect?: DialectFactory | null
+}
