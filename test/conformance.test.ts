@@ -5,17 +5,25 @@ import { runSuite, type Report, type SuiteOptions } from '../conformance/suite.j
 import { createDemoLlm } from '../lib/engines/demo/llm.js'
 import type { LlmEvent } from '../lib/engines/engine.js'
 import { packageRoot } from '../lib/package-root.js'
-import { calls, echo, endless, scriptedLlm, type Script } from './support/engines.js'
+import { echo, endless, scriptedLlm, type Script } from './support/engines.js'
 import { startServer, type TestServer } from './support/server.js'
 import { changing, late, startTampering, without, type Tamper } from './support/tampering.js'
 import { startWrongServer } from './support/wrong-server.js'
 
 /** A model that does what the suite asks for: calls the tool, and talks at length when it is to count. */
 const obliging: Script = (request, signal) => {
-  if (request.toolChoice === 'required') return calls(request.tools[0]!.name, { city: 'Paris' })
   const said = request.messages.findLast(message => message.role === 'user')?.content
+  if (request.toolChoice === 'required') return callFor(request.tools[0]!.name, String(said).match(/Paris|Rome/g) ?? [])
   if (typeof said !== 'string' || !said.startsWith('Count')) return echo(request, signal)
   return request.maxTokens === undefined ? endless(request, signal) : cutOff(request.maxTokens)
+}
+
+function * callFor (name: string, cities: string[]): Iterable<LlmEvent> {
+  for (const [index, city] of cities.entries()) {
+    yield { type: 'tool_call', index, id: `call_${city}`, name }
+    yield { type: 'tool_arguments', index, delta: JSON.stringify({ city }) }
+  }
+  yield { type: 'end', reason: 'tool_calls' }
 }
 
 function * cutOff (words: number): Iterable<LlmEvent> {

@@ -1,5 +1,5 @@
 import { checkContent, checkOrder, mustComplete, readAnswer, type Answer } from '../answer.js'
-import { equal, expect, type Bench, type Check } from '../check.js'
+import { equal, expect, NotExercised, type Bench, type Check } from '../check.js'
 import type { Client } from '../client.js'
 import { create, userText } from './items.js'
 
@@ -54,6 +54,33 @@ const checks: Check[] = [
       equal(item.status, 'completed', 'in the end status', answer.done)
       const done = frames.find(frame => frame.type === 'response.function_call_arguments.done')
       equal([done?.call_id, done?.name], [item.call_id, 'get_weather'], 'response.function_call_arguments.done with', done)
+    }
+  },
+  {
+    name: 'several calls in one response each have their own place and call_id',
+    section: '7.3',
+    async run ({ open }) {
+      const client = await open()
+      await create(client, userText('What is the weather in Paris, and what is it in Rome? Look both up at once.'))
+      client.send({ type: 'response.create', response: { output_modalities: ['text'], tools: [TOOL], tool_choice: 'required' } })
+      const answer = await readAnswer(client)
+      const calls = answer.done.response.output.filter(({ type }: { type: string }) => type === 'function_call')
+      if (calls.length < 2) throw new NotExercised('the model made one call')
+      checkOrder(answer)
+      checkContent(answer)
+      equal(new Set(calls.map((call: { call_id: string }) => call.call_id)).size, calls.length, 'different call_ids', answer.done)
+    }
+  },
+  {
+    name: 'tool_choice none: no call',
+    section: '3.1',
+    async run ({ open }) {
+      const client = await open()
+      await create(client, userText('What is the weather in Paris?'))
+      client.send({ type: 'response.create', response: { output_modalities: ['text'], tools: [TOOL], tool_choice: 'none' } })
+      const answer = await readAnswer(client)
+      mustComplete(answer)
+      expect(answer.items.every(({ kind }) => kind === 'message'), 'only messages', answer.items.map(({ kind }) => kind), answer.done)
     }
   },
   {

@@ -88,6 +88,24 @@ const checks: Check[] = [
     }
   },
   {
+    name: 'after an interruption: the answer is cut, and what was said instead is answered',
+    section: '8.3',
+    async run (bench) {
+      const { client, created } = await midway(bench, 'audio', {
+        audio: { input: { turn_detection: { type: 'server_vad', silence_duration_ms: 1200 } } }
+      })
+      client.append(Buffer.concat([bench.speech, silence(3000)]))
+      const { item_id: turn } = await client.next('input_audio_buffer.speech_started')
+      const { items } = await stopped(client, created, 'turn_detected')
+      client.send({ type: 'conversation.item.truncate', item_id: items[0]!.id, content_index: 0, audio_end_ms: 100 })
+      // The turn may end, and be answered, before the server comes to the cut.
+      await readAnswer(client)
+      const committed = client.frames.find(frame => frame.type === 'input_audio_buffer.committed')
+      equal(committed?.item_id, turn, 'of the committed turn item_id', committed)
+      expect(client.frames.some(frame => frame.type === 'conversation.item.truncated'), 'conversation.item.truncated', 'none')
+    }
+  },
+  {
     name: 'interrupt_response false lets the answer go on',
     section: '8.1',
     async run (bench) {

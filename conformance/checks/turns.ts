@@ -104,6 +104,16 @@ const checks: Check[] = [
     }
   },
   {
+    name: 'a client may commit though the server listens',
+    section: '7.5',
+    async run (bench) {
+      const client = await listening(bench, { create_response: false })
+      client.append(silence(1000))
+      client.send({ type: 'input_audio_buffer.commit' })
+      await client.sequence('input_audio_buffer.committed', 'conversation.item.added', 'conversation.item.done')
+    }
+  },
+  {
     name: 'semantic_vad sends the same events',
     section: '8.1',
     async run (bench) {
