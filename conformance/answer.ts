@@ -22,7 +22,7 @@ export async function readAnswer (client: Client, created?: Frame): Promise<Answ
   const from = client.frames.indexOf(created)
   // It may be over already, when something else was waited for meanwhile.
   const isDone = (frame: Frame): boolean => frame.type === 'response.done' && frame.response?.id === id
-  const done = client.frames.find(isDone) ?? await client.next('response.done', isDone)
+  const done = client.past(isDone) ?? await client.next('response.done', isDone)
   const all = client.frames.slice(from, client.frames.indexOf(done) + 1)
   const added = all.filter(frame => frame.type === 'response.output_item.added' && frame.response_id === id)
   const ids = new Set(added.map(frame => frame.item?.id))

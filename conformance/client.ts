@@ -126,6 +126,11 @@ export class Client {
     return frames
   }
 
+  /** The first such frame of those that were read already. */
+  past (where: (frame: Frame) => boolean): Frame | undefined {
+    return this.frames.slice(0, this.#read).find(where)
+  }
+
   /** Everything up to the answer of an update that changes nothing: what came before it, after the last frame read. */
   async settle (type = 'realtime'): Promise<Frame[]> {
     const from = this.#read
