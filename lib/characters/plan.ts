@@ -10,7 +10,7 @@ import type { FairShare } from './fair-share.js'
 import { Fault, type FaultCode } from './fault.js'
 import { missingNames } from './missing-names.js'
 import { importHost } from './packages.js'
-import type { LineColumn, SourcePositions } from './positions.js'
+import type { LineColumn } from './positions.js'
 import { ImportProblem, languages, readSpecifier, type Sources } from './resolver.js'
 import { isUnchanged, OutsideRoot, toStamp, type Source, type Stamp } from './source.js'
 import type { Unit, Units } from './unit.js'
@@ -270,61 +270,4 @@ function listCharacterFiles (directory: string): string[] {
 function isCharacterFile (name: string): boolean {
   const language = languages[extname(name)]
   return (language === 'ts' || language === 'js') && !name.startsWith('.') && !name.endsWith('.d.ts') && !name.endsWith('.d.mts')
-}
-
-/** All plans of a library; sessions that ask together share one build. */
-export class Plans {
-  readonly #workshop: Workshop
-  readonly #plans = new Map<string, Plan>()
-  readonly #building = new Map<string, Promise<Plan>>()
-  static readonly MAX = 200
-
-  constructor (workshop: Workshop) {
-    this.#workshop = workshop
-  }
-
-  /** @returns a plan that is true to the disk at some moment after the call */
-  async get (directory: string, root: string): Promise<Plan> {
-    const key = `${root}\n${directory}`
-    const known = this.#plans.get(key)
-    if (known?.isCurrent()) {
-      this.#keep(key, known)
-      return known
-    }
-    const begun = this.#building.get(key)
-    if (begun !== undefined) {
-      // That build may have read a file just before it changed
-      const plan = await begun
-      if (plan.isCurrent()) return plan
-    }
-    return await (this.#building.get(key) ?? this.#build(key, directory, root))
-  }
-
-  #build (key: string, directory: string, root: string): Promise<Plan> {
-    const building = Plan.build(directory, root, this.#workshop).then(plan => {
-      this.#keep(key, plan)
-      return plan
-    }).finally(() => this.#building.delete(key))
-    this.#building.set(key, building)
-    return building
-  }
-
-  #keep (key: string, plan: Plan): void {
-    this.#plans.delete(key)
-    this.#plans.set(key, plan)
-    if (this.#plans.size > Plans.MAX) this.#plans.delete(this.#plans.keys().next().value!)
-  }
-
-  /** The compiled positions of a file of any cast. */
-  find (file: string): SourcePositions | undefined {
-    for (const plan of this.#plans.values()) {
-      const module = plan.find(file)
-      if (module?.unit) return module.unit.code.positions
-    }
-    return undefined
-  }
-
-  clear (): void {
-    this.#plans.clear()
-  }
 }
