@@ -6,6 +6,7 @@
 import { accessSync, constants, lstatSync, realpathSync, statSync } from 'node:fs'
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { RealtimeError, type ErrorCode } from '../errors.js'
+import { OptionsError } from '../options.js'
 import { isInside } from './source.js'
 
 /** The root of the default cast. */
@@ -27,8 +28,8 @@ export class Roots {
   constructor (directory: string, roots: Readonly<Record<string, string>> = {}) {
     this.#roots.set(DEFAULT_ROOT, resolve(directory))
     for (const [name, path] of Object.entries(roots)) {
-      if (name === DEFAULT_ROOT) throw new TypeError(`The root '${DEFAULT_ROOT}' is the directory of the default cast: call the other one differently.`)
-      if (!/^[\w-][\w.-]*$/.test(name)) throw new TypeError(`'${name}' cannot be the name of a root: use letters, digits, '.', '_' and '-'.`)
+      const problem = findProblem(name, path)
+      if (problem !== undefined) throw new OptionsError(`The characters' root '${name}' is wrong: ${problem}.`)
       this.#roots.set(name, resolve(path))
     }
   }
@@ -77,6 +78,14 @@ export class Roots {
     }
     return { name: below === '' ? name : `${name}/${below.split(sep).join('/')}`, path: realPath, root: realRoot }
   }
+}
+
+/** What is wrong with a root as the server is given it. A relative path is one from where the server runs. */
+function findProblem (name: string, path: unknown): string | undefined {
+  if (name === DEFAULT_ROOT) return 'that is the name of the default cast\'s directory'
+  if (!/^[\w-][\w.-]*$/.test(name)) return 'its name may have letters, digits, \'.\', \'_\' and \'-\''
+  if (typeof path !== 'string' || path.trim() === '' || path.includes('\0')) return 'it has no path'
+  return undefined
 }
 
 /**

@@ -1,5 +1,5 @@
 import { chmodSync, mkdirSync, renameSync, symlinkSync, unlinkSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import t, { type Test } from 'tap'
 import { change, character, createLibrary, facts, writeCast } from './casts.js'
 import { readSource } from '../../lib/characters/source.js'
@@ -192,8 +192,19 @@ t.test('of nested roots the inner one names the directory', async t => {
   t.equal((await library.resolve(join(cast, 'lib'))).name, 'inner')
 })
 
-t.test('roots with names that cannot be told apart from paths are refused at the start', async t => {
-  for (const name of ['default', 'a/b', '', '..', '/x']) t.throws(() => createLibrary(t, {}, { roots: { [name]: '/tmp' } }), TypeError, name)
+t.test('a root that cannot be one is refused at the start, in one line that names it', async t => {
+  const wrong: [name: string, path: unknown][] = [['default', '/tmp'], ['te am', '/tmp'], ['a/b', '/tmp'], ['', '/tmp'], ['..', '/tmp'], ['/x', '/tmp'], ['team', ''], ['te.am', 5], ['team', 'a\0b']]
+  for (const [name, path] of wrong) {
+    t.throws(() => createLibrary(t, {}, { roots: { [name]: path as string } }), {
+      name: 'OptionsError', code: 'invalid_options', message: `The characters' root '${name}' is wrong: `
+    }, `${name}=${String(path)}`)
+  }
+})
+
+t.test('the relative path of a root is one from where the server runs', async t => {
+  const { cast } = setUp(t)
+  const { library } = createLibrary(t, cast, { roots: { near: relative(process.cwd(), join(cast, 'lib')) } })
+  t.equal((await library.resolve('near')).path, join(cast, 'lib'))
 })
 
 t.test('a directory that goes away after the check is not readable', async t => {
