@@ -21,9 +21,12 @@ export interface LoadReport {
   errors: FileError[]
 }
 
+/** Called in one go with the swap, so that nothing can begin with a cast that leaves. */
 export interface ReloadHooks {
-  /** Awaited when the new cast is ready, before the swap: the moment to cancel what the old one is doing. */
-  beforeSwap?: () => Promise<void> | void
+  /** The new cast is ready: the moment to cancel what the old one is doing. If it throws, the old one stays. */
+  beforeSwap?: () => void
+  /** The new cast is in place: the moment to select from it. */
+  afterSwap?: () => void
 }
 
 /** A cast, and what loading it came to; the characters are listed when asked. */
@@ -95,7 +98,7 @@ export class CharacterRegistry {
 
   get #characters (): readonly LoadedCharacter[] { return this.#cast?.characters ?? [] }
 
-  async #reload (directory: unknown, { beforeSwap }: ReloadHooks): Promise<LoadReport> {
+  async #reload (directory: unknown, { beforeSwap, afterSwap }: ReloadHooks): Promise<LoadReport> {
     const { load } = this.#options
     if (this.#purged !== undefined) throw isOver()
     const { cast, report } = await load(directory, this.session, true)
@@ -108,7 +111,7 @@ export class CharacterRegistry {
           details: report.errors
         })
       }
-      await beforeSwap?.()
+      beforeSwap?.()
       if (this.#over) throw isOver()
     } catch (error) {
       this.#release(cast)
@@ -118,6 +121,7 @@ export class CharacterRegistry {
     this.#cast = cast
     this.#report = report
     if (old !== undefined) this.#release(old)
+    afterSwap?.()
     return this.report
   }
 

@@ -50,19 +50,42 @@ t.test('a reload that cannot be done keeps the old cast', async t => {
 
 t.test('a failing beforeSwap keeps the old cast', async t => {
   const { registry, library } = await teams(t)
-  await t.rejects(registry.reload('winter', { beforeSwap: async () => { throw new Error('no') } }), { message: 'no' })
+  await t.rejects(registry.reload('winter', { beforeSwap: () => { throw new Error('no') } }), { message: 'no' })
   t.strictSame(registry.names(), ['default'])
   t.equal(library.live, 1)
 })
 
-t.test('the old cast answers until the swap, beforeSwap included', async t => {
+t.test('a failing afterSwap is told, with the new cast in place', async t => {
+  const { registry, library } = await teams(t)
+  await t.rejects(registry.reload('winter', { afterSwap: () => { throw new Error('no') } }), { message: 'no' })
+  t.strictSame(registry.names(), ['winter'])
+  await new Promise(setImmediate)
+  t.equal(library.live, 1)
+})
+
+t.test('the old cast answers until the swap, and never after', async t => {
   const { registry } = await teams(t)
   const old = registry.first()!
-  let before
-  await registry.reload('winter', { beforeSwap: async () => { before = [registry.names(), await old.systemPrompt(never)] } })
-  t.strictSame(before, [['default'], 'prompt'])
-  await t.rejects(old.systemPrompt(never), { name: 'RealtimeError' }, 'and never after')
+  let before, after
+  await registry.reload('winter', {
+    beforeSwap: () => { before = [registry.names(), old.systemPrompt(never).catch(({ name }) => name)] },
+    afterSwap: () => { after = [registry.names(), old.systemPrompt(never).catch(({ name }) => name)] }
+  })
+  t.strictSame(await Promise.all(before!), [['default'], 'RealtimeError'], 'what begins before is aborted')
+  t.strictSame(await Promise.all(after!), [['winter'], 'RealtimeError'], 'and nothing begins after')
   await t.rejects(old.runTool('x', {}, never), { name: 'RealtimeError' })
+})
+
+t.test('nobody else gets a turn between the hooks of a swap', async t => {
+  const { registry } = await teams(t)
+  const order: string[] = []
+  const others = (when: string) => {
+    process.nextTick(() => order.push(`tick after ${when}`))
+    queueMicrotask(() => order.push(`microtask after ${when}`))
+    order.push(`${when}: ${registry.names().join()}`)
+  }
+  await registry.reload('winter', { beforeSwap: () => others('before'), afterSwap: () => others('after') })
+  t.strictSame(order.slice(0, 2), ['before: default', 'after: winter'])
 })
 
 t.test('reloads of one session run one after another, each answered', async t => {
@@ -100,7 +123,7 @@ t.test('closing during a load leaves nothing behind', async t => {
   await t.rejects(registry.reload('default'), { code: 'session_expired' }, 'and a purged registry is not reloaded')
 })
 
-t.test('closing while beforeSwap waits leaves nothing behind', async t => {
+t.test('closing in beforeSwap leaves nothing behind', async t => {
   const { registry, library } = await teams(t)
   const result = registry.reload('winter', { beforeSwap: () => { purged = registry.purge() } })
   let purged: Promise<void> | undefined

@@ -14,11 +14,16 @@ export const listCharacters: Handler<'session.characters.list'> = (session, even
 /** `session.characters.reload`: another cast, or the same from its files again; all or nothing. */
 export const reloadCharacters: Handler<'session.characters.reload'> = async (session, event) => {
   const { registry, responses, casting, conversation, outbox } = session
-  const report = await registry.reload(event.directory, { beforeSwap: () => responses.cancelAll() })
+  const report = await registry.reload(event.directory, {
+    beforeSwap: () => responses.cancelAll(),
+    afterSwap: () => {
+      if (session.closed) return
+      casting.carryOver()
+      if (event.conversation === 'reset') conversation.clear()
+      session.refresh()
+    }
+  })
   if (session.closed) return
-  casting.carryOver()
-  if (event.conversation === 'reset') conversation.clear()
-  session.refresh()
   outbox.send({ type: 'session.characters.reloaded', request_event_id: event.event_id ?? null, ...report })
   outbox.send({ type: 'session.updated', session: session.toObject() })
 }
