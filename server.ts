@@ -55,6 +55,7 @@ function explain (error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const { code } = error as NodeJS.ErrnoException
   if (code === 'EADDRINUSE') return `Cannot listen: ${error.message.replace(/^listen EADDRINUSE: /, '')}. Set PORT to another one.`
-  if (code === 'EACCES' || code === 'EADDRNOTAVAIL' || code === 'ENOENT') return `Cannot start: ${error.message}.`
+  // What the system refuses, such as a file that is a folder or a host that does not exist.
+  if ('syscall' in error) return `Cannot start: ${error.message}.`
   return error instanceof OptionsError || error instanceof EngineError || error.name === 'RealtimeError' ? error.message : error.stack ?? error.message
 }

@@ -5,7 +5,7 @@ import { OptionsError, type DramatisOptions } from './options.js'
 const LOOPBACK = /^(localhost|127(\.\d+){3}|::1|\[::1\])$/
 
 const Text = (description: string) => Type.Optional(Type.String({ description }))
-const Seconds = (description: string) => Type.Optional(Type.Number({ minimum: 0, maximum: 2_000_000, description }))
+const Seconds = (description: string, minimum = 0) => Type.Optional(Type.Number({ minimum, maximum: 2_000_000, description }))
 const OneOf = (...values: string[]) => Type.Unsafe<string>(Type.Union(values.map(value => Type.Literal(value))))
 
 /** Every variable the server reads. What is not set takes the option's default (lib/options.ts). */
@@ -20,7 +20,7 @@ export const Environment = Type.Object({
   CHARACTERS_ROOTS: Text('name=/path pairs, comma-separated.'),
   DEFAULT_CHARACTER: Text('Who speaks at first; none: nobody.'),
   LLM_ENGINE: Type.Optional(OneOf('demo', 'openai')),
-  LLM_BASE_URL: Text('Any server of the OpenAI chat API, up to and with /v1.'),
+  LLM_BASE_URL: Type.Optional(Type.String({ pattern: '^https?://', description: 'Any server of the OpenAI chat API, up to and with /v1.', expected: 'a URL that starts with http:// or https://' })),
   LLM_API_KEY: Text('Falls back to OPENAI_API_KEY.'),
   OPENAI_API_KEY: Text('Used where LLM_API_KEY is empty.'),
   LLM_MODEL: Text('Default: the only model that the server lists.'),
@@ -29,7 +29,7 @@ export const Environment = Type.Object({
   TTS_ENGINE: Type.Optional(OneOf('local')),
   TTS_MODEL: Text('Folder of a sherpa-onnx voice.'),
   MAX_SESSIONS: Type.Optional(Type.Integer({ minimum: 1 })),
-  MAX_SESSION_SECONDS: Seconds('Length of a session.'),
+  MAX_SESSION_SECONDS: Seconds('Length of a session.', 1),
   IDLE_TIMEOUT_SECONDS: Seconds('Time without a client event; 0 is off.'),
   DRAIN_SECONDS: Seconds('Time that running responses have at shutdown.'),
   CONTEXT_TOKENS: Type.Optional(Type.Integer({ minimum: 256, description: 'Tokens that the language model is sent at most, estimated.' })),
@@ -52,7 +52,7 @@ export interface ServerSettings {
 export function readEnvironment (given: Record<string, string | undefined>): ServerSettings {
   // An empty variable is one that is not set: shells and containers cannot always tell.
   const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined && value.trim() !== ''))
-  const values = Value.Default(Environment, Value.Convert(Environment, Value.Clean(Environment, set))) as Environment
+  const values = Value.Default(Environment, Value.Clean(Environment, toNumbers(set))) as Environment
   const fault = Value.Errors(Environment, values).First()
   if (fault !== undefined) throw new OptionsError(`${fault.path.slice(1)} is wrong: ${expectation(fault.schema, fault.message)}, but it is '${String(fault.value)}'.`)
 
@@ -63,6 +63,15 @@ export function readEnvironment (given: Record<string, string | undefined>): Ser
     throw new OptionsError(`API_KEYS is empty, and HOST ${host} can be reached from other machines: set API_KEYS, or ALLOW_ANONYMOUS=true to let everybody in.`)
   }
   return { host, port, logLevel: values.LOG_LEVEL, tls: cert === undefined ? null : { cert, key: key! }, options: toOptions(values, apiKeys) }
+}
+
+/** Numbers where the schema wants them; text that is no number stays, to be told as it was given. */
+function toNumbers (set: Record<string, string | undefined>): Record<string, unknown> {
+  const properties: Record<string, TSchema> = Environment.properties
+  return Object.fromEntries(Object.entries(set).map(([name, value]) => {
+    const isNumber = /^(integer|number)$/.test(properties[name]?.type) && /^-?\d+(\.\d+)?$/.test(value!.trim())
+    return [name, isNumber ? Number(value) : value]
+  }))
 }
 
 function toOptions (values: Environment, apiKeys: string[]): DramatisOptions {
@@ -93,10 +102,14 @@ function toOptions (values: Environment, apiKeys: string[]): DramatisOptions {
 }
 
 function roots (text: string | undefined): Record<string, string> {
+  const names = new Set<string>()
   return Object.fromEntries(list(text).map(pair => {
     const split = pair.indexOf('=')
-    if (split < 1 || split === pair.length - 1) throw new OptionsError(`CHARACTERS_ROOTS is wrong: expected name=/path pairs, but found '${pair}'.`)
-    return [pair.slice(0, split), pair.slice(split + 1)]
+    const name = pair.slice(0, split)
+    if (split < 1 || !/^[A-Za-z0-9_-]+$/.test(name) || split === pair.length - 1) throw new OptionsError(`CHARACTERS_ROOTS is wrong: expected name=/path pairs, but found '${pair}'.`)
+    if (name === 'default' || names.has(name)) throw new OptionsError(`CHARACTERS_ROOTS is wrong: there is another root '${name}' already.`)
+    names.add(name)
+    return [name, pair.slice(split + 1)]
   }))
 }
 
@@ -109,6 +122,7 @@ function given<T extends object> (fields: T): { [K in keyof T]: NonNullable<T[K]
 }
 
 function expectation (schema: TSchema, message: string): string {
+  if (schema.expected !== undefined) return `expected ${schema.expected}`
   const values: unknown[] = (schema.anyOf ?? []).map((member: TSchema) => member.const)
   return values.length > 0 ? `expected one of ${values.join(', ')}` : message.toLowerCase()
 }

@@ -42,6 +42,7 @@ const codes = {
   engine_unavailable: 'An engine cannot be reached.',
   engine_failed: 'An engine failed.',
   // Before the upgrade
+  upgrade_required: 'This path is a WebSocket: connect with an upgrade.',
   invalid_api_key: 'Incorrect API key provided.',
   origin_not_allowed: 'This origin may not connect.',
   session_limit_reached: 'The server has as many sessions as it may.',
@@ -56,6 +57,7 @@ const serverFaults = new Set<ErrorCode>(['server_error', 'engine_failed', 'engin
 
 /** HTTP status of a refusal, where it is not 400. */
 const statuses: Partial<Record<ErrorCode, number>> = {
+  upgrade_required: 426,
   invalid_api_key: 401,
   origin_not_allowed: 403,
   rate_limit_exceeded: 429,

@@ -90,10 +90,18 @@ export class OptionsError extends Error {
 export function readOptions (given: DramatisOptions): Options {
   const options = Value.Default(Schema, Value.Clone(pickData(given))) as Options
   check(Schema, options, '')
-  if (given.llm !== undefined && !('generate' in given.llm)) check(LlmOptions, given.llm, '/llm')
-  if (given.stt !== undefined && !('transcribe' in given.stt)) check(SpeechOptions, given.stt, '/stt')
-  if (given.tts !== undefined && !('synthesize' in given.tts)) check(SpeechOptions, given.tts, '/tts')
+  checkEngine('llm', given.llm, 'generate', LlmOptions)
+  checkEngine('stt', given.stt, 'transcribe', SpeechOptions)
+  checkEngine('tts', given.tts, 'synthesize', SpeechOptions)
+  checkEngine('vad', given.vad, 'detect', Type.Object({ detect: Type.Function([], Type.Any()) }))
   return { ...options, llm: given.llm, stt: given.stt, tts: given.tts, vad: given.vad }
+}
+
+/** An engine is known by its method; anything else has to be an engine's options. */
+function checkEngine (name: string, value: unknown, method: string, schema: TSchema): void {
+  if (value === undefined) return
+  const isEngine = typeof value === 'object' && value !== null && typeof (value as Record<string, unknown>)[method] === 'function'
+  if (!isEngine) check(schema, value, `/${name}`)
 }
 
 /** Engines may be objects with state: they are neither copied nor searched for defaults. */

@@ -21,7 +21,7 @@ export default fp(async function access (fastify) {
   fastify.decorate('dramatisAdmit', async (request: FastifyRequest) => {
     checkOrigin(request)
     const key = presentedKey(request.headers)
-    if (!isKnown(key)) throw refuse('invalid_api_key')
+    if (!isKnown(key)) throw new RealtimeError('invalid_api_key')
   })
 
   fastify.decorate('dramatisAdmitSession', async (request: FastifyRequest) => {
@@ -31,17 +31,12 @@ export default fp(async function access (fastify) {
       request.clientSecret = await secrets.find(key)
       if (request.clientSecret !== null) return
       // Where everybody may connect, a key that is over must still not open a session without its settings.
-      throw refuse('invalid_api_key')
+      throw new RealtimeError('invalid_api_key')
     }
-    if (!isKnown(key)) throw refuse('invalid_api_key')
+    if (!isKnown(key)) throw new RealtimeError('invalid_api_key')
   })
 
   function checkOrigin ({ headers }: FastifyRequest): void {
-    if (!isOriginAllowed(headers.origin, headers.host, allowedOrigins)) throw refuse('origin_not_allowed')
+    if (!isOriginAllowed(headers.origin, headers.host, allowedOrigins)) throw new RealtimeError('origin_not_allowed')
   }
-
-  function refuse (code: 'origin_not_allowed' | 'invalid_api_key'): RealtimeError {
-    fastify.dramatisMetrics.rejected(code)
-    return new RealtimeError(code)
-  }
-}, { name: 'dramatis-access', fastify: '5.x', dependencies: ['dramatis-metrics'] })
+}, { name: 'dramatis-access', fastify: '5.x' })

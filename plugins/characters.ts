@@ -1,12 +1,13 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { createCharacterLibrary } from '../lib/characters/library.js'
+import { RealtimeError } from '../lib/errors.js'
 import { OptionsError } from '../lib/options.js'
 import { createId } from '../lib/realtime/ids.js'
 
 /**
  * `request.characters`: every request to the Realtime route gets a registry of its own, filled with the
- * default cast or the one it names, and purged when its connection is gone.
+ * default cast or the one it names; the route purges it when its connection is gone.
  */
 export default fp(async function characters (fastify) {
   const { directory, roots } = fastify.dramatisOptions.characters
@@ -52,18 +53,28 @@ async function checkDefaultCast (fastify: FastifyInstance): Promise<void> {
   if (typeof name === 'string' && !names.includes(name)) throw new OptionsError(`The default character '${name}' is not in the cast of ${directory}: ${names.join(', ')}.`)
 }
 
-/** Fills `request.characters`. Rejects with a `RealtimeError` if the request names what does not exist. */
+/**
+ * Fills `request.characters`. Rejects with a `RealtimeError`, param `characters`, if the request names a
+ * directory that has none.
+ */
 export async function openCast (request: FastifyRequest): Promise<void> {
   const { characters: directory } = request.query as { characters?: string }
   const session = { id: createId('sess'), startedAt: new Date(), language: null }
-  const registry = await request.server.dramatisLibrary.open(session, directory)
-  request.server.dramatisMetrics.charactersLoaded(session.id, registry.size)
-  const { socket } = request.raw
-  const purge = () => {
-    request.server.dramatisMetrics.forget(session.id)
-    registry.purge().catch(error => request.log.error(error, 'purge failed'))
-  }
-  if (socket.destroyed) purge()
-  else socket.once('close', purge)
+  const registry = await request.server.dramatisLibrary.open(session, directory).catch(error => {
+    throw error instanceof RealtimeError ? new RealtimeError(error.code, { message: error.message, param: 'characters' }) : error
+  })
   request.characters = registry
+  request.server.dramatisMetrics.charactersLoaded(session.id, registry.size)
+  // The connection went while the cast was loading: nobody else will come to let it go.
+  if (request.raw.socket.destroyed) await closeCast(request)
+  if (registry.size === 0 && directory !== undefined) {
+    throw new RealtimeError('no_valid_characters', { param: 'characters', details: registry.report.errors })
+  }
+}
+
+/** Lets the request's cast go. Idempotent. */
+export async function closeCast ({ characters, server }: FastifyRequest): Promise<void> {
+  if (characters === null) return
+  await characters.purge()
+  server.dramatisMetrics.forget(characters.session.id)
 }

@@ -123,6 +123,18 @@ t.test('a full server refuses the next session, and takes it when another has le
   while (again?.status === 503)
 })
 
+t.test('plain requests and refused upgrades hold no place, however many come on one connection', async t => {
+  const server = await startServer(t, { limits: { sessions: 2 } })
+  for (let n = 0; n < 5; n++) t.match(await json(`${server.http}/v1/realtime`), { status: 426, body: { error: { code: 'upgrade_required' } } })
+  const url = `ws://127.0.0.1:${server.port}/v1/realtime`
+  for (let n = 0; n < 5; n++) {
+    t.match(await refusal(`${url}?character=Nobody`), { status: 400, body: { error: { code: 'invalid_value', param: 'character' } } })
+    t.match(await refusal(`${url}?characters=nowhere`), { status: 400, body: { error: { code: 'directory_not_allowed', param: 'characters' } } })
+  }
+  await server.connect()
+  t.match(await (await fetch(`${server.http}/metrics`)).text(), /dramatis_sessions_rejected_total\{reason="directory_not_allowed"\} 5/)
+})
+
 t.test('it registers under any prefix, twice, beside the sockets and decorators of its embedder', async t => {
   const app = Fastify()
   await app.register(websocket)
@@ -148,6 +160,8 @@ t.test('it registers under any prefix, twice, beside the sockets and decorators 
 t.test('a wrong option is refused at registration by one line that names it', async t => {
   const bad = async (options: any) => { await Fastify().register(dramatis, options) }
   await t.rejects(bad({ limits: { sessions: 0 } }), { code: 'invalid_options', message: /^Option 'limits\.sessions' is wrong/ })
+  for (const llm of [null, 'demo']) await t.rejects(bad({ llm }), { message: /^Option 'llm' is wrong/ })
+  await t.rejects(bad({ vad: {} }), { message: /^Option 'vad\.detect' is wrong/ })
   await t.rejects(bad({ llm: { engine: 'other' } }), { message: /^Option 'llm\.engine' is wrong/ })
   await t.rejects(bad({ character: {} }), { message: /^Option 'character' is wrong/ })
 })

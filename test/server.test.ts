@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { createServer as createHttpServer } from 'node:http'
+import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
@@ -38,13 +39,14 @@ t.test('what cannot start says so in one line', async t => {
   const taken = createServer().listen(0, '127.0.0.1')
   await new Promise(resolve => taken.once('listening', resolve))
   t.teardown(() => taken.close())
-  const { port } = taken.address() as { port: number }
+  const { port } = taken.address() as AddressInfo
 
   t.match(await complaint({ PORT: String(port) }), new RegExp(`address already in use 127\\.0\\.0\\.1:${port}\\. Set PORT`))
   t.match(await complaint({ STT_MODEL: join(tmpdir(), 'no-such-model') }), /no-such-model/)
   t.match(await complaint({ CHARACTERS_DIR: join(tmpdir(), 'no-such-cast') }), /no-such-cast/)
   t.match(await complaint({ DEFAULT_CHARACTER: 'Nobody At All' }), /DEFAULT_CHARACTER|Nobody At All/)
   t.match(await complaint({ HOST: '0.0.0.0' }), /API_KEYS is empty/)
+  t.match(await complaint({ TLS_CERT: tmpdir(), TLS_KEY: tmpdir() }), /^Cannot start: EISDIR/)
 })
 
 t.test('a language model that cannot be reached is one warning, and the server serves', async t => {
@@ -61,6 +63,27 @@ t.test('a language model that cannot be reached is one warning, and the server s
   await client.close()
   await server.prints(/session closed/)
   t.notMatch(server.output, /sk-/, 'no secret is logged')
+})
+
+t.test('a model server that repeats the key in its refusal does not get it into the log', async t => {
+  const upstream = createHttpServer((request, response) => {
+    response.writeHead(401, { 'content-type': 'application/json' })
+    response.end(JSON.stringify({ error: { message: `Incorrect API key provided: ${request.headers.authorization}`, code: 'invalid_api_key' } }))
+  }).listen(0, '127.0.0.1')
+  await new Promise(resolve => upstream.once('listening', resolve))
+  t.teardown(() => upstream.close())
+  const { port: upstreamPort } = upstream.address() as AddressInfo
+
+  const server = ServerProcess.start(t, { LLM_BASE_URL: `http://127.0.0.1:${upstreamPort}/v1`, LLM_MODEL: 'some-model', LLM_API_KEY: 'sk-very-secret' })
+  const client = await TestClient.connect(`ws://127.0.0.1:${await server.port()}/v1/realtime`)
+  client.say('Hello')
+  client.send({ type: 'response.create' })
+  const { response } = await client.next('response.done')
+  t.match(response.status_details, { error: { message: /refused the API key/ } })
+  await client.close()
+  await server.prints(/session closed/)
+  t.match(server.output, /refused the API key/)
+  t.notMatch(server.output, /sk-very-secret/)
 })
 
 t.test('audio is not logged, whatever the level', async t => {
@@ -113,7 +136,7 @@ t.test('each variable sets its option, and a wrong value is named', async t => {
     metrics: { sessionLabel: true }
   })
   for (const [name, value] of Object.entries({
-    PORT: 'eighty', LOG_LEVEL: 'loud', LLM_ENGINE: 'gpt', STT_ENGINE: 'ears', MAX_SESSIONS: '0', CHARACTERS_ROOTS: 'team', METRICS_SESSION_LABEL: 'yes', TLS_CERT: 'cert.pem'
+    PORT: '1.5', MAX_SESSION_SECONDS: '0', LLM_BASE_URL: 'localhost:11434', LOG_LEVEL: 'loud', LLM_ENGINE: 'gpt', STT_ENGINE: 'ears', MAX_SESSIONS: '0', CHARACTERS_ROOTS: 'team', METRICS_SESSION_LABEL: 'yes', TLS_CERT: 'cert.pem'
   })) {
     t.throws(() => readEnvironment({ [name]: value }), { code: 'invalid_options', message: new RegExp(`^${name}\\b.*`) }, name)
   }

@@ -1,3 +1,4 @@
+import { cached } from '../cached.js'
 import type { Engine, Engines } from './engine.js'
 
 const TTL_MS = 5000
@@ -7,16 +8,7 @@ export type Health = Record<'stt' | 'llm' | 'tts', boolean>
 
 /** Asks the engines whether they could serve; the answer is kept for five seconds, and asked for once at a time. */
 export function createHealthCheck (engines: Engines): () => Promise<Health> {
-  let answer: Promise<Health> | null = null
-  let askedAt = -Infinity
-
-  return () => {
-    if (answer === null || performance.now() - askedAt > TTL_MS) {
-      askedAt = performance.now()
-      answer = ask(engines)
-    }
-    return answer
-  }
+  return cached(TTL_MS, () => ask(engines))
 }
 
 async function ask ({ stt, llm, tts }: Engines): Promise<Health> {
@@ -27,5 +19,6 @@ async function ask ({ stt, llm, tts }: Engines): Promise<Health> {
 async function isUp (engine: Engine): Promise<boolean> {
   const signal = AbortSignal.timeout(TIMEOUT_MS)
   const late = new Promise<never>((resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
-  return Promise.race([Promise.resolve(engine.check?.(signal)), late]).then(() => true, () => false)
+  const asked = async () => { await engine.check?.(signal) }
+  return Promise.race([asked(), late]).then(() => true, () => false)
 }

@@ -10,6 +10,8 @@ import { Utterance } from './utterance.js'
 /** Audio that a session with voice detection keeps though nobody spoke, so that a client may still commit it. */
 const KEPT_MS = 2000
 const MIN_COMMIT_MS = 100
+/** How long broken voice detection is left alone. */
+const DETECT_AGAIN_MS = 1000
 
 export interface ListenerHooks {
   speechStarted (startMs: number, itemId: string): void
@@ -53,6 +55,9 @@ export class Listener {
   /** Recognition under way, of utterances still open or already whole. */
   readonly #recognising = new Set<Utterance>()
   #closed = false
+  /** Voice detection broke and has not worked since; when it may be tried again. */
+  #failing = false
+  #detectAgainAt = 0
 
   constructor (engines: { vad: VadEngine, stt: SttEngine }, settings: ListenerSettings, hooks: ListenerHooks, maxSeconds: number) {
     this.#engines = engines
@@ -72,6 +77,7 @@ export class Listener {
     this.#take(this.#input.setFormat(settings.format))
     this.#settings = settings
     if (before.turnDetection === settings.turnDetection) return
+    this.#stopSpeech()
     this.#stopDetecting()
     this.#dropUtterance()
   }
@@ -91,8 +97,8 @@ export class Listener {
       })
     }
     this.#utterance ??= this.#begin(Math.max(this.#input.committed, this.#input.start))
+    this.#stopSpeech()
     this.#finish(this.#input.end, false)
-    this.#vad?.detector.reset(this.#input.end)
   }
 
   /** Everything since the last commit was silence: takes it as an utterance that nobody needs to recognise. */
@@ -106,9 +112,9 @@ export class Listener {
   }
 
   clear (): void {
+    this.#stopSpeech()
     this.#dropUtterance()
     this.#input.clear()
-    this.#vad?.detector.reset(this.#input.end)
   }
 
   /** The words of a recording that did not come through the input buffer. Rejects if recognition fails. */
@@ -133,6 +139,7 @@ export class Listener {
     if (chunk.length === 0 || this.#closed) return
     const position = this.#input.end - chunk.length
     if (turnDetection !== null) {
+      if (this.#vad === null && performance.now() < this.#detectAgainAt) return
       this.#vad ??= this.#detect(turnDetection, position)
       this.#vad.audio.push(chunk)
     } else if (live) {
@@ -155,13 +162,17 @@ export class Listener {
     try {
       for await (const { position, probability } of this.#engines.vad.detect(vad.audio, { signal })) {
         if (signal.aborted) return
+        this.#failing = false
         this.#hear(vad.detector, { position: offset + position, probability })
       }
     } catch (error) {
       if (signal.aborted || this.#closed) return
       this.#vad = null
       this.#dropUtterance()
-      this.#hooks.failed(error)
+      this.#detectAgainAt = performance.now() + DETECT_AGAIN_MS
+      // One outage is one error, however much audio comes meanwhile.
+      if (!this.#failing) this.#hooks.failed(error)
+      this.#failing = true
     }
   }
 
@@ -208,6 +219,13 @@ export class Listener {
     utterance.end()
     this.#input.commit(position)
     this.#hooks.committed(utterance, byVoice)
+  }
+
+  /** The client ends what voice detection began: who was told of the start is told of the end. */
+  #stopSpeech (): void {
+    const { detector } = this.#vad ?? {}
+    if (detector?.speaking && this.#utterance !== null) this.#hooks.speechStopped(toMilliseconds(this.#input.end), this.#utterance.itemId)
+    detector?.reset(this.#input.end)
   }
 
   #stopDetecting (): void {

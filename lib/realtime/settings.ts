@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { RealtimeError } from '../errors.js'
 import type { AudioFormat, SessionObject, SessionUpdate, TurnDetection } from './events/session-object.js'
 
@@ -82,7 +83,7 @@ export function updateSettings (now: Settings, update: SessionUpdate): Settings 
         format: input.format && fullFormat(input.format),
         transcription: input.transcription && { model: 'default', language: null, prompt: null, ...input.transcription },
         noise_reduction: input.noise_reduction,
-        turn_detection: input.turn_detection && fullTurnDetection(input.turn_detection)
+        turn_detection: input.turn_detection && unchanged(now.input.turn_detection, fullTurnDetection(input.turn_detection))
       })
     },
     output: {
@@ -105,6 +106,11 @@ export function checkModalities (modalities: readonly string[] | undefined, para
 /** G.711 has one rate, which the wire does not name (PROTOCOL section 12). */
 export function fullFormat ({ type }: AudioFormat): AudioFormat {
   return type === 'audio/pcm' ? pcm : { type }
+}
+
+/** Clients repeat the whole session in every update: what is the same stays the same object, so that nobody starts over. */
+function unchanged<T> (before: T, after: T): T {
+  return isDeepStrictEqual(before, after) ? before : after
 }
 
 function fullTurnDetection (given: NonNullable<NonNullable<NonNullable<SessionUpdate['audio']>['input']>['turn_detection']>): TurnDetection {

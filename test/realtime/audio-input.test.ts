@@ -315,7 +315,7 @@ t.test('a client that takes part', async t => {
     t.not(next.item_id, id)
     t.equal(next.audio_start_ms, 1280 + 660)
     await client.next('response.done')
-    t.equal(client.of('input_audio_buffer.speech_stopped').length, 1)
+    t.same(client.of('input_audio_buffer.speech_stopped').map(event => event.item_id), [id, next.item_id], 'who is told of a start is told of its end')
     t.equal(client.of('response.created').length, 1)
   })
 
@@ -324,6 +324,7 @@ t.test('a client that takes part', async t => {
     client.append(Int16Array.from([...silence(960), ...speech(320)]))
     const { item_id: dropped } = await client.next('input_audio_buffer.speech_started')
     client.send({ type: 'input_audio_buffer.clear' })
+    t.equal((await client.next('input_audio_buffer.speech_stopped')).item_id, dropped)
     await client.next('input_audio_buffer.cleared')
     client.append(Int16Array.from([...silence(960), ...speech(640), ...silence(640)]))
     const { item_id: id } = await client.next('input_audio_buffer.speech_stopped')
@@ -342,8 +343,18 @@ t.test('a client that takes part', async t => {
     client.send(commit)
     await client.next('input_audio_buffer.committed')
     await client.settle()
-    t.equal(client.of('input_audio_buffer.speech_stopped').length, 0)
+    t.equal(client.of('input_audio_buffer.speech_stopped').length, 1)
     t.equal(client.of('response.created').length, 0)
+  })
+
+  t.test('may repeat the same turn detection while somebody speaks: the turn goes on', async t => {
+    const { client } = await connect(t)
+    client.append(speech(320))
+    const { item_id: id } = await client.next('input_audio_buffer.speech_started')
+    await client.update({ audio: { input: { turn_detection: { ...client.of('session.created')[0]!.session.audio.input.turn_detection! } } } })
+    client.append(silence(960))
+    t.equal((await client.next('input_audio_buffer.committed')).item_id, id)
+    await client.next('response.done')
   })
 
   t.test('may turn on voice detection later: its timeline counts what came before', async t => {

@@ -31,13 +31,13 @@ export interface FaultContext {
 /** Any error of the client, the connection or the stream as one line for the person who runs the server. */
 export function toEngineError (error: unknown, { subject, secrets, begun }: FaultContext): EngineError {
   if (error instanceof EngineError) return error
-  const options = { cause: error }
-  const status = (error as { status?: unknown }).status
+  const { name, status, code } = error as { name?: string, status?: unknown, code?: unknown }
+  // Not the error itself: loggers print a cause, and the other server may have repeated the key in it.
+  const options = { cause: { name, status, code } }
 
   if (typeof status === 'number') {
     const said = excerpt(error, secrets)
-    const refusal = (error as { code?: unknown }).code
-    if (isRefusal(refusal)) return new EngineError(refusal, 'openai', `${subject} refuses this account (${status})${said}.`, options)
+    if (isRefusal(code)) return new EngineError(code, 'openai', `${subject} refuses this account (${status})${said}.`, options)
     if (status === 401 || status === 403) return new EngineError('engine_unavailable', 'openai', `${subject} refused the API key (${status})${said}.`, options)
     if (status === 429) return new EngineError('engine_unavailable', 'openai', `${subject} has no capacity left (429)${said}.`, options)
     if (status >= 500) return new EngineError('engine_unavailable', 'openai', `${subject} failed (${status})${said}.`, options)

@@ -21,8 +21,8 @@ export const clientEvents = [
   event('response.cancel', { response_id: Type.Optional(Nullable(Type.String())) }),
   event('session.characters.list', {}),
   event('session.characters.reload', {
-    // Not a plain string: a directory of the wrong type has an error code of its own.
-    directory: Type.Unknown({ description: '"default", the name of a root, or a path inside of one.' }),
+    // Neither required nor a string: what is no directory has an error code of its own.
+    directory: Type.Optional(Type.Unknown({ description: '"default", the name of a root, or a path inside of one.' })),
     conversation: Type.Optional(OneOf('keep', 'reset'))
   })
 ] as const

@@ -3,7 +3,7 @@ import type { WebSocket } from 'ws'
 import { RealtimeError } from '../../../lib/errors.js'
 import { asksForBeta, createBeta } from '../../../lib/realtime/dialects/beta.js'
 import { RealtimeSession } from '../../../lib/realtime/session.js'
-import { openCast } from '../../../plugins/characters.js'
+import { closeCast, openCast } from '../../../plugins/characters.js'
 
 interface Query { model?: string, character?: string, characters?: string, intent?: string }
 
@@ -21,19 +21,37 @@ const querystring = {
 export default async function realtime (fastify: FastifyInstance): Promise<void> {
   const { dramatisSessions: sessions, dramatisMetrics: metrics, dramatisEngines: engines, dramatisOptions: options } = fastify
 
+  const places = new WeakMap<FastifyRequest, () => void>()
+
   fastify.get<{ Querystring: Query }>('/v1/realtime', {
     websocket: true,
     schema: { querystring },
-    preHandler: [fastify.dramatisAdmitSession, reservePlace, openCast, checkCharacter]
+    preHandler: [requireUpgrade, fastify.dramatisAdmitSession, reservePlace, openCast, checkCharacter],
+    onError: async (request, reply, error) => { metrics.rejected(error instanceof RealtimeError ? error.code : 'invalid_value') },
+    // Runs for refusals alone: an upgraded connection has no HTTP response.
+    onResponse: leave
   }, (socket, request) => { open(socket, request) })
 
+  async function requireUpgrade (request: FastifyRequest): Promise<void> {
+    if (!request.ws) throw new RealtimeError('upgrade_required')
+  }
+
+  /** The place is given back when the connection is gone, or refused: whichever comes first. */
   async function reservePlace (request: FastifyRequest): Promise<void> {
-    try {
-      request.raw.socket.once('close', sessions.reserve())
-    } catch (error) {
-      metrics.rejected((error as RealtimeError).code)
-      throw error
-    }
+    const release = sessions.reserve()
+    const { socket } = request.raw
+    const gone = () => { leave(request).catch(error => request.log.error(error, 'purge failed')) }
+    socket.once('close', gone)
+    places.set(request, () => {
+      socket.off('close', gone)
+      release()
+    })
+  }
+
+  async function leave (request: FastifyRequest): Promise<void> {
+    places.get(request)?.()
+    places.delete(request)
+    await closeCast(request)
   }
 
   async function checkCharacter (request: FastifyRequest): Promise<void> {
