@@ -45,27 +45,34 @@ export class Calls {
   }
 
   async run (call: Call): Promise<unknown> {
-    if (this.#retired) throw replaced()
-    call.signal.throwIfAborted()
+    this.#checkWanted(call)
     const { namespace, limits } = this.#options
     if (call.missing) throw this.#toError(new Fault('invalid_tools', `${call.character.name} has no ${call.what}.`, this.#place(call)), call)
 
     const controller = new AbortController()
     let value
     try {
-      // Assimilating a promise calls its `then`: that is the character's code too
-      value = namespace.call(() => {
+      ({ result: value } = await namespace.callSoon(() => {
+        this.#checkWanted(call)
         const result = call.invoke(this.#context(call, controller.signal))
+        // Assimilating a promise calls its `then`: that is the character's code too
         return isThenable(result) ? Promise.resolve(result) : result
-      })
+      }))
     } catch (error) {
       controller.abort()
+      this.#checkWanted(call)
       throw this.#toError(namespace.toFault(error, this.#place(call)), call)
     }
     if (value instanceof Promise) value = await this.#settle(value, call, controller, call.kind === 'prompt' ? limits.promptMs : limits.toolMs)
     const problem = call.check?.(value)
     if (problem !== undefined) throw this.#toError(new Fault('execution_error', problem, this.#place(call)), call)
     return value
+  }
+
+  /** Throws if nobody waits for the call any more. */
+  #checkWanted ({ signal }: Call): void {
+    if (this.#retired) throw replaced()
+    signal.throwIfAborted()
   }
 
   /** No call begins any more, the running ones are aborted; resolves when their code has ended, or after the limit. */

@@ -5,6 +5,7 @@
  * and cannot be caught by the code.
  */
 import vm from 'node:vm'
+import { FairShare } from './fair-share.js'
 import { WatchdogThread, type Sighting } from './watchdog-thread.js'
 
 /** The code was interrupted. Not the fault itself: whoever called the code knows whose it was. */
@@ -25,9 +26,15 @@ export class Watchdog {
   readonly #script = new vm.Script('run()', { filename: 'watchdog' })
   readonly #thread: WatchdogThread
   #job: (() => void) | undefined
+  #waiting: { call: () => void, reject: (error: unknown) => void }[] = []
+  #scheduled = false
 
-  constructor (thread: WatchdogThread) {
+  readonly #enter: <T>(call: () => T) => T
+
+  /** @param enter what every call is called through, outside of what is interrupted: no `finally` of that would run */
+  constructor (thread: WatchdogThread, enter: <T>(call: () => T) => T = call => call()) {
     this.#thread = thread
+    this.#enter = enter
     this.#box = vm.createContext({ run: () => this.#job!() })
   }
 
@@ -44,7 +51,7 @@ export class Watchdog {
     }
     const done = this.#thread.guard(ms)
     try {
-      this.#script.runInContext(this.#box, { timeout: ms })
+      this.#enter(() => { this.#script.runInContext(this.#box, { timeout: ms }) })
     } catch {
       // Nothing that the code throws gets here
       throw new Interrupted(ms, this.#thread.sighting())
@@ -54,5 +61,47 @@ export class Watchdog {
     }
     if (outcome !== undefined && 'value' in outcome) return outcome.value
     throw outcome?.error
+  }
+
+  /**
+   * Calls a function within this turn of the event loop, together with others that wait: a guard starts
+   * a thread, which costs more than most prompts, so one guards them all. The limit is theirs together,
+   * but no call begins later than {@link FairShare.SLICE} ms into it.
+   */
+  soon<T> (ms: number, call: () => T): Promise<{ result: T }> {
+    return new Promise((resolve, reject) => {
+      // In a box: a promise that the code returns is not to be waited for here.
+      this.#waiting.push({ call: () => resolve({ result: call() }), reject })
+      this.#schedule(ms)
+    })
+  }
+
+  #schedule (ms: number): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    setImmediate(() => {
+      this.#scheduled = false
+      this.#callWaiting(ms)
+      if (this.#waiting.length > 0) this.#schedule(ms)
+    })
+  }
+
+  #callWaiting (ms: number): void {
+    const end = performance.now() + FairShare.SLICE
+    let current = this.#waiting.shift()
+    try {
+      this.run(ms, () => {
+        while (current !== undefined) {
+          try {
+            current.call()
+          } catch (error) {
+            current.reject(error)
+          }
+          current = performance.now() < end ? this.#waiting.shift() : undefined
+        }
+      })
+    } catch (interrupted) {
+      current?.reject(interrupted)
+    }
   }
 }

@@ -49,6 +49,9 @@ t.test('timers end with the session, whichever way they were reached', async t =
     'a chain of timeouts': 'const step = () => { mark(1); setTimeout(step, 1) }; step()',
     'a chain of immediates': 'const step = () => { mark(1); setImmediate(step) }; step()',
     'a chain through promises': 'import { scheduler } from \'node:timers/promises\'; (async () => { for (;;) { mark(1); await scheduler.wait(1) } })().catch(() => {})',
+    'promisify(setTimeout)': 'import { promisify } from \'node:util\'; (async () => { for (;;) { mark(1); await promisify(setTimeout)(1) } })().catch(() => {})',
+    'promisify(setImmediate)': 'import { promisify } from \'node:util\'; (async () => { for (;;) { mark(1); await promisify(setImmediate)() } })().catch(() => {})',
+    'the promises of node:timers': 'import { promises } from \'node:timers\'; (async () => { for await (const x of promises.setInterval(1, 1)) mark(x) })().catch(() => {})',
     'what a dynamic import brings': 'setTimeout(async () => { const { setInterval } = await import(\'node:timers\'); setInterval(mark, 1, 1) })'
   })) {
     await t.test(name, async t => {
@@ -76,6 +79,26 @@ t.test('timers behave as ever until then', async t => {
   t.equal(await prompt(registry), 'interval,value,function,true,ERR_INVALID_ARG_TYPE')
 })
 
+t.test('timers and child processes can be promisified', async t => {
+  const { registry } = await open(t, {
+    'a.ts': character('a', {
+      before: 'import { promisify } from \'node:util\'\nimport timers from \'node:timers\'\nimport { exec, execFile } from \'node:child_process\'',
+      body: `const seen: any[] = [await promisify(setTimeout)(1, 'timeout'), await promisify(timers.setImmediate)('immediate')]
+      seen.push((await promisify(exec)('echo shell')).stdout.trim())
+      const running = promisify(execFile)('echo', ['file'])
+      seen.push(typeof running.child.pid, (await running).stdout.trim())
+      await promisify(exec)('exit 3').catch((error: any) => seen.push(error.code))
+      return seen.join()`
+    })
+  })
+  t.equal(await prompt(registry), 'timeout,immediate,shell,number,file,3')
+})
+
+t.test('whoever awaits a child process learns of the purge at once', async t => {
+  await purged(t, 'import { promisify } from \'node:util\'; import { exec } from \'node:child_process\'; promisify(exec)(\'sleep 60\').catch(error => mark(error.message))')
+  t.strictSame(marks, ['The character\'s namespace is purged.'])
+})
+
 t.test('listeners on the process leave with the session', async t => {
   const before = process.listenerCount('SIGUSR2')
   await purged(t, 'process.on(\'SIGUSR2\', () => mark(1)); globalThis.process.once(\'SIGUSR2\', () => mark(2)); import p from \'process\'; p.addListener(\'SIGUSR2\', mark)')
@@ -93,6 +116,9 @@ t.test('servers, sockets and file watchers close with the session', async t => {
     'a watched directory': 'import { watch } from \'node:fs\'; watch(import.meta.dirname)',
     'a watched file': 'import fs from \'node:fs\'; fs.watchFile(import.meta.filename, { interval: 5 }, () => {})',
     'a child process': 'import { spawn } from \'node:child_process\'; spawn(\'sleep\', [\'60\'])',
+    'a promised child process': 'import { promisify } from \'node:util\'; import { execFile } from \'node:child_process\'; promisify(execFile)(\'sleep\', [\'60\']).catch(() => {})',
+    'a server that listens again': 'import net from \'node:net\'; const server = net.createServer(); server.listen(0, \'127.0.0.1\', () => server.close(() => server.listen(0, \'127.0.0.1\', () => {})))',
+    'a file that nobody reads': 'import fs from \'node:fs\'; fs.createReadStream(import.meta.filename)',
     'a worker': 'import { Worker } from \'node:worker_threads\'; new Worker(\'setInterval(() => {}, 1000)\', { eval: true })',
     'a channel': 'new BroadcastChannel(\'x\').onmessage = () => {}'
   })) {
@@ -131,6 +157,7 @@ t.test('what outlives the purge can open nothing and reach nobody', async t => {
     'a.ts': character('a', {
       before: MARK + 'import net from \'node:net\'\nconst early = net.createServer()',
       more: `tools: [{ name: 'x', description: '', parameters: {}, async run (args: any, { log }: any) {
+        args.begin()
         await args.gate
         log.info('late')
         setTimeout(mark, 0, 'timer')
@@ -145,7 +172,10 @@ t.test('what outlives the purge can open nothing and reach nobody', async t => {
   }, { limits })
   let release!: () => void
   const gate = new Promise<void>(resolve => { release = resolve })
-  const call = t.rejects(registry.first()!.runTool('x', { gate }, never), { name: 'RealtimeError' })
+  let begin!: () => void
+  const begun = new Promise<void>(resolve => { begin = resolve })
+  const call = t.rejects(registry.first()!.runTool('x', { gate, begin }, never), { name: 'RealtimeError' })
+  await begun
   await registry.purge()
   await call
   release()
