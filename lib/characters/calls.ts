@@ -55,15 +55,17 @@ export class Calls {
       ({ result: value } = await namespace.callSoon(() => {
         this.#checkWanted(call)
         const result = call.invoke(this.#context(call, controller.signal))
-        // Assimilating a promise calls its `then`: that is the character's code too
-        return isThenable(result) ? Promise.resolve(result) : result
+        if (!isThenable(result)) return result
+        // Assimilating a promise calls its `then`: that is the character's code too. It is watched from here
+        // on, as the cast may be replaced before anybody can wait for it
+        return this.#settle(Promise.resolve(result), call, controller, call.kind === 'prompt' ? limits.promptMs : limits.toolMs)
       }))
     } catch (error) {
       controller.abort()
       this.#checkWanted(call)
       throw this.#toError(namespace.toFault(error, this.#place(call)), call)
     }
-    if (value instanceof Promise) value = await this.#settle(value, call, controller, call.kind === 'prompt' ? limits.promptMs : limits.toolMs)
+    value = await value
     const problem = call.check?.(value)
     if (problem !== undefined) throw this.#toError(new Fault('execution_error', problem, this.#place(call)), call)
     return value
