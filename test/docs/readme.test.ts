@@ -1,0 +1,30 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import Fastify from 'fastify'
+import t from 'tap'
+import dramatis from '../../app.js'
+import { Environment } from '../../lib/environment.js'
+import { packageRoot } from '../../lib/package-root.js'
+import { cannedEngines } from '../support/engines.js'
+
+const readme = readFileSync(join(packageRoot, 'README.md'), 'utf8')
+const section = (title: string) => new RegExp(`## ${title}\n([^]*?)\n## `).exec(readme)![1]!
+
+t.test('the README names every variable of the environment, and no other', async t => {
+  const named = new Set(section('Settings').match(/`[A-Z][A-Z_]+(?==|`)/g)!.map(name => name.slice(1)))
+  t.strictSame([...named].sort(), Object.keys(Environment.properties).sort())
+})
+
+t.test('the README names every path that is served, and no other', async t => {
+  const served: string[] = []
+  const app = Fastify()
+  app.addHook('onRoute', ({ url, method }) => { if (method !== 'HEAD') served.push(url) })
+  await app.register(dramatis, cannedEngines())
+  t.teardown(() => app.close())
+  const named = section('What it serves').match(/(?<=`(?:GET |POST )?)\/(?:v1|health|metrics)[\w/]*/g)!
+  t.strictSame([...new Set(named)].sort(), [...new Set(served)].sort())
+})
+
+t.test('the README links to nothing that is missing', async t => {
+  for (const [, path] of readme.matchAll(/\]\((?!http)([^)#]+)/g)) t.ok(existsSync(join(packageRoot, path!)), path)
+})
