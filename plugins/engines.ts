@@ -1,6 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import fp from 'fastify-plugin'
 import { createEngines } from '../lib/engines/create.js'
 import { EngineError } from '../lib/engines/engine.js'
+
+/** Fastify gives every hook ten seconds; an engine may need longer. Milliseconds. */
+const PATIENCE_MS = 8000
 
 /** `fastify.dramatisEngines`: made here unless the embedder passed its own; those it closes itself. */
 export default fp(async function engines (fastify) {
@@ -8,6 +12,19 @@ export default fp(async function engines (fastify) {
   fastify.decorate('dramatisEngines', engines)
 
   fastify.addHook('onReady', async () => {
+    const starting = startAll()
+    const patience = new AbortController()
+    try {
+      await Promise.race([starting, sleep(PATIENCE_MS, undefined, { signal: patience.signal })])
+    } finally {
+      patience.abort()
+    }
+    // On a slow machine models go on loading while the server already listens.
+    starting.catch(error => fastify.log.error(error, 'an engine did not start'))
+  })
+
+  /** Rejects with the first fault that nothing will mend, once every engine has ended its start. */
+  async function startAll (): Promise<void> {
     const started = await Promise.allSettled(Object.values(engines).map(async engine => engine.start?.()))
     // All are waited for: a worker that is still loading does not survive the end of the process well.
     for (const [index, result] of started.entries()) {
@@ -18,7 +35,7 @@ export default fp(async function engines (fastify) {
       if (!(error instanceof EngineError) || error.code !== 'engine_unavailable' || name === 'local') throw error
       fastify.log.warn({ engine: name }, error.message)
     }
-  })
+  }
 
   fastify.addHook('onClose', async () => {
     await Promise.allSettled(own.map(engine => engine.close?.()))
