@@ -2,7 +2,11 @@
  * Builtin modules that open things, as a namespace sees them: the same functions and classes, whose
  * results end with the namespace. Other builtins are handed out as they are.
  */
-import { overlay, Purged, tracked, type Scope } from './scope.js'
+import type { ChildProcess } from 'node:child_process'
+import { promisify } from 'node:util'
+import { Purged, tracked, type Scope } from './scope.js'
+import { promisable, promisedTimers, timers, withSignal } from './timers.js'
+import { overlay } from './views.js'
 
 type Ending = (opened: any) => void
 
@@ -28,15 +32,16 @@ const openers: Record<string, Record<string, Ending>> = {
   readline: { createInterface: close }
 }
 
-const TIMERS = ['setTimeout', 'setInterval', 'setImmediate', 'clearTimeout', 'clearInterval', 'clearImmediate']
-
 export function builtinView (specifier: string, host: object, scope: Scope): object {
   const name = specifier.startsWith('node:') ? specifier.slice(5) : specifier
   const original = host as Record<string, unknown>
   switch (name) {
     case 'process': return asModule(original, scope.get('process') as object)
-    case 'timers': return withDefault(original, Object.fromEntries(TIMERS.map(timer => [timer, scope.get(timer)])))
-    case 'timers/promises': return withDefault(original, promisedTimers(original, scope))
+    case 'timers': return withDefault(original, {
+      ...Object.fromEntries(Object.keys(timers).map(timer => [timer, scope.get(timer)])),
+      promises: overlay(original['promises'] as object, promisedTimers(scope))
+    })
+    case 'timers/promises': return withDefault(original, promisedTimers(scope))
     case 'fs/promises': return withDefault(original, { watch: withSignal(scope, original['watch'] as Function, 1) })
     case 'events': return withDefault(original, {})
   }
@@ -45,31 +50,48 @@ export function builtinView (specifier: string, host: object, scope: Scope): obj
   const own: Record<string, unknown> = {}
   for (const [key, end] of Object.entries(table)) {
     const value = original[key]
-    if (typeof value === 'function') own[key] = track(scope, value, end)
+    if (typeof value === 'function') own[key] = tracked(scope, value, opened => remember(scope, opened, end))
   }
   if (name === 'fs') Object.assign(own, fileWatches(original, scope))
+  if (name === 'child_process') Object.assign(own, promisableChildren(original, own, scope))
   return withDefault(original, own)
 }
 
-/** Methods by which what is ended could begin again. */
+/** Methods by which what has ended could begin again. */
 const BEGINNINGS = ['listen', 'connect', 'bind']
 
-/** A listener that throws or loops, or an error event that nobody listens to, would end the process: it ends here. */
-function track (scope: Scope, original: Function, end: Ending): Function {
-  return tracked(scope, original, opened => {
-    for (const name of BEGINNINGS) {
-      if (name in opened) Object.defineProperty(opened, name, { value: () => { throw new Purged() } })
-    }
-    end(opened)
-  }, opened => {
-    const { emit } = opened as Partial<NodeJS.EventEmitter>
-    if (emit === undefined) return
-    Object.defineProperty(opened, 'emit', {
-      value: scope.protect((...event: Parameters<typeof emit>) => emit.apply(opened as NodeJS.EventEmitter, event)),
-      writable: true,
-      configurable: true
-    })
+/** Events after which there is nothing left to end. */
+const ENDS: unknown[] = ['close', 'exit']
+
+/**
+ * Remembers what was opened until it closes. A listener that throws or loops, or an error event that
+ * nobody listens to, would end the process: it ends here.
+ */
+function remember (scope: Scope, opened: any, end: Ending): void {
+  // Nothing but its owner holds a file's stream: it would be collected with the file open
+  const track = () => 'fd' in opened ? scope.add(() => end(opened)) : scope.track(opened, end)
+  let forget = track()
+  const { emit } = opened as Partial<NodeJS.EventEmitter>
+  if (emit === undefined) return
+  const call = scope.protect((...event: Parameters<typeof emit>) => emit.apply(opened, event))
+  define(opened, 'emit', (...event: Parameters<typeof emit>) => {
+    if (ENDS.includes(event[0])) forget()
+    return call(...event)
   })
+  for (const name of BEGINNINGS) {
+    const begin = opened[name] as unknown
+    if (typeof begin !== 'function') continue
+    define(opened, name, (...args: unknown[]) => {
+      if (scope.closed) throw new Purged()
+      forget()
+      forget = track()
+      return begin.apply(opened, args) as unknown
+    })
+  }
+}
+
+function define (object: object, name: string, value: unknown): void {
+  Object.defineProperty(object, name, { value, writable: true, configurable: true })
 }
 
 /** A module namespace with replaced names, also on its default export. */
@@ -84,40 +106,51 @@ function asModule (original: Record<string, unknown>, view: object, own?: Record
   return Object.freeze({ ...Object.fromEntries(names), default: view })
 }
 
-function promisedTimers (original: Record<string, unknown>, scope: Scope): Record<string, unknown> {
-  const setTimeout = withSignal(scope, original['setTimeout'] as Function, 2)
-  return {
-    setTimeout,
-    setImmediate: withSignal(scope, original['setImmediate'] as Function, 1),
-    setInterval: withSignal(scope, original['setInterval'] as Function, 2),
-    scheduler: overlay(original['scheduler'] as object, {
-      wait: (ms: number, options?: object) => setTimeout(ms, undefined, options)
-    })
-  }
+/** `promisify` of these answers with a function that opens by itself: what it opens ends as well. */
+function promisableChildren (original: Record<string, unknown>, own: Record<string, unknown>, scope: Scope): Record<string, unknown> {
+  return Object.fromEntries(['exec', 'execFile'].map(name => {
+    const run = own[name] as (...args: unknown[]) => object
+    const promised = (original[name] as Promisable)[promisify.custom]
+    return [name, promisable((...args: unknown[]) => run(...args), (...args: unknown[]) => {
+      if (scope.closed) throw new Purged()
+      const result = promised(...args)
+      const { child } = result
+      remember(scope, child, kill)
+      return Object.assign(untilPurged(scope, result), { child })
+    })]
+  }))
 }
 
-/** A function whose options take a signal: it gets the namespace's as well. */
-function withSignal (scope: Scope, original: Function, at: number): (...args: any[]) => unknown {
-  return (...args) => {
-    const options = (args[at] ?? {}) as { signal?: AbortSignal }
-    const signal = options.signal === undefined ? scope.signal : AbortSignal.any([options.signal, scope.signal])
-    const filled = Array.from({ length: Math.max(args.length, at + 1) }, (_, index) => args[index])
-    filled[at] = { ...(typeof options === 'string' ? { encoding: options } : options), signal }
-    const result = original(...filled) as unknown
-    // Nobody may be waiting any more when the purge ends it
-    if (result instanceof Promise) result.catch(() => {})
-    return result
-  }
+interface Promisable { [promisify.custom]: (...args: unknown[]) => Promise<unknown> & { child: ChildProcess } }
+
+/** Whoever waits for it learns of the purge at once, not when what was ended has ended. */
+function untilPurged<T> (scope: Scope, result: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const forget = scope.add(() => reject(new Purged()))
+    result.then(resolve, reject).finally(forget)
+  })
 }
 
 function fileWatches (original: Record<string, unknown>, scope: Scope): Record<string, unknown> {
   const { watchFile, unwatchFile, promises } = original as unknown as typeof import('node:fs')
+  const watches = new Set<{ path: string, listener: unknown, stop: () => void }>()
   return {
     watchFile (path: string, ...rest: unknown[]) {
-      const listener = scope.protect(rest.pop() as () => void)
-      const watcher = (watchFile as Function)(path, ...rest, listener) as unknown
-      scope.add(() => unwatchFile(path, listener))
+      const listener = rest.pop() as () => void
+      const call = scope.protect(listener)
+      const watcher = (watchFile as Function)(path, ...rest, call) as unknown
+      const watch = { path: String(path), listener, stop }
+      watches.add(watch)
+      const forget = scope.add(stop)
+      function stop (): void {
+        unwatchFile(path, call)
+        watches.delete(watch)
+        forget()
+      }
       return watcher
+    },
+    unwatchFile (path: string, listener?: unknown) {
+      for (const watch of watches) if (watch.path === String(path) && (listener ?? watch.listener) === watch.listener) watch.stop()
     },
     promises: overlay(promises, { watch: withSignal(scope, promises.watch, 1) })
   }

@@ -4,6 +4,8 @@
  * the namespace. A value is only made when some module of the namespace uses its name.
  */
 import { builtinView } from './builtins.js'
+import { timers } from './timers.js'
+import { emitterView, overlay } from './views.js'
 
 /** Calls back into character code from outside (a timer, an event), so that a throw or an endless loop ends there. */
 export type Callback = <A extends unknown[]>(call: (...args: A) => unknown) => (...args: A) => unknown
@@ -12,6 +14,7 @@ export class Scope {
   readonly #open = new Set<() => void>()
   readonly #values = new Map<string, unknown>()
   readonly #protect: Callback
+  readonly #lost = new FinalizationRegistry<() => void>(forget => forget())
   #controller: AbortController | undefined
   #closed = false
 
@@ -41,6 +44,17 @@ export class Scope {
     }
     this.#open.add(end)
     return () => { this.#open.delete(end) }
+  }
+
+  /** Remembers how to end an object, until that is forgotten or nobody has the object any more. */
+  track<T extends object> (opened: T, end: (opened: T) => void): () => void {
+    const weak = new WeakRef(opened)
+    const forget = this.add(() => {
+      const opened = weak.deref()
+      if (opened !== undefined) end(opened)
+    })
+    this.#lost.register(opened, forget)
+    return forget
   }
 
   protect: Callback = call => this.#protect(call)
@@ -83,46 +97,15 @@ function attempt (end: () => void): void {
   try { end() } catch {}
 }
 
-type Timers = Record<string, unknown>
-type Make = (scope: Scope) => unknown
-
-/** The namespace's version of a timer function, whose handles are remembered until they fire or are cleared. */
-function timer (start: (callback: (...args: unknown[]) => void, ms?: number, ...args: unknown[]) => object, clear: (handle: any) => void, repeats: boolean): Make {
-  return scope => (callback: (...args: unknown[]) => unknown, ...rest: [number?, ...unknown[]]) => {
-    if (typeof callback !== 'function') return start(callback, ...rest) // Node's own complaint
-    const call = scope.protect(callback)
-    const handle = start(repeats
-      ? call
-      : (...args) => {
-          forgetters.get(handle)?.()
-          call(...args)
-        }, ...rest)
-    forgetters.set(handle, scope.add(() => clear(handle)))
-    return handle
-  }
-}
-
-/** How to forget a timer that is cleared. */
-const forgetters = new WeakMap<object, () => void>()
-
-function clearer (clear: (handle: any) => void): Make {
-  return () => (handle: unknown) => {
-    clear(handle)
-    if (typeof handle === 'object' && handle !== null) forgetters.get(handle)?.()
-  }
-}
+/** The namespace's own value of a global name. */
+export type Make = (scope: Scope) => unknown
 
 const makers: Record<string, Make | undefined> = {
-  setTimeout: timer(setTimeout, clearTimeout, false),
-  setInterval: timer(setInterval, clearInterval, true),
-  setImmediate: timer((callback, ...args) => setImmediate(callback, ...args), clearImmediate, false),
-  clearTimeout: clearer(clearTimeout),
-  clearInterval: clearer(clearInterval),
-  clearImmediate: clearer(clearImmediate),
+  ...timers,
   fetch: scope => (input: RequestInfo, init?: RequestInit) => scopedFetch(scope, input, init),
-  WebSocket: scope => closing(scope, 'WebSocket', 'close'),
-  EventSource: scope => closing(scope, 'EventSource', 'close'),
-  BroadcastChannel: scope => closing(scope, 'BroadcastChannel', 'close'),
+  WebSocket: scope => closing(scope, 'WebSocket'),
+  EventSource: scope => closing(scope, 'EventSource'),
+  BroadcastChannel: scope => closing(scope, 'BroadcastChannel'),
   process: scope => processView(scope),
   global: scope => scope.get('globalThis'),
   globalThis: scope => globalView(scope)
@@ -149,31 +132,28 @@ const bodies = new FinalizationRegistry<() => void>(forget => forget())
 const controllers = new WeakMap<object, AbortController>()
 
 /** A global class whose instances have a method that ends them. */
-function closing (scope: Scope, name: string, method: string): unknown {
+function closing (scope: Scope, name: string): unknown {
   const original = (globalThis as Record<string, unknown>)[name]
   if (typeof original !== 'function') return original
-  return tracked(scope, original, instance => { (instance as Record<string, () => void>)[method]!() })
+  return tracked(scope, original, (opened: EventTarget & { close: () => void }) => {
+    opened.addEventListener('close', scope.track(opened, opened => opened.close()), { once: true })
+  })
 }
 
-/** A class or function whose instances or results end with the scope. */
-export function tracked (scope: Scope, original: Function, end: (instance: object) => void, begin: (instance: object) => void = () => {}): Function {
+/** A class or function whose instances or results are remembered. */
+export function tracked (scope: Scope, original: Function, remember: (opened: any) => void): Function {
   return new Proxy(original, {
     construct (target, args, newTarget) {
       if (scope.closed) throw new Purged()
-      const instance = Reflect.construct(target, args, newTarget) as object
-      begin(instance)
-      const weak = new WeakRef(instance)
-      scope.add(() => { const instance = weak.deref(); if (instance !== undefined) end(instance) })
-      return instance
+      const opened = Reflect.construct(target, args, newTarget) as object
+      remember(opened)
+      return opened
     },
     apply (target, self, args) {
       if (scope.closed) throw new Purged()
-      const instance = Reflect.apply(target, self, args) as unknown
-      if (typeof instance === 'object' && instance !== null) {
-        begin(instance)
-        scope.add(() => end(instance))
-      }
-      return instance
+      const opened = Reflect.apply(target, self, args) as unknown
+      if (typeof opened === 'object' && opened !== null) remember(opened)
+      return opened
     }
   })
 }
@@ -183,61 +163,9 @@ function processView (scope: Scope): object {
   return emitterView(scope, process)
 }
 
-const ADDERS = ['on', 'once', 'addListener', 'prependListener', 'prependOnceListener'] as const
-
-/** An emitter that the whole process shares, as a namespace sees it: what it listens to, it stops listening to. */
-export function emitterView (scope: Scope, emitter: NodeJS.EventEmitter): object {
-  const wrappers = new WeakMap<Function, (...args: unknown[]) => void>()
-  const own: Record<string, unknown> = {}
-  for (const name of ADDERS) {
-    own[name] = (event: string, listener: (...args: unknown[]) => unknown) => {
-      const wrapped = scope.protect(listener)
-      wrappers.set(listener, wrapped)
-      if (!scope.closed) emitter[name](event, wrapped)
-      scope.add(() => emitter.off(event, wrapped))
-      return view
-    }
-  }
-  own['off'] = own['removeListener'] = (event: string, listener: Function) => {
-    emitter.off(event, (wrappers.get(listener) ?? listener) as () => void)
-    return view
-  }
-  const view: object = overlay(emitter, own)
-  return view
-}
-
-/**
- * Another object as seen through own values: reads fall through, writes stay here. Functions are
- * called on the original, which may insist on being itself.
- */
-export function overlay (original: object, own: Record<string | symbol, unknown>): object {
-  const bound = new Map<unknown, unknown>()
-  return new Proxy(own, {
-    get (own, key) {
-      if (Object.hasOwn(own, key)) return own[key]
-      const value = Reflect.get(original, key, original) as unknown
-      if (typeof value !== 'function' || isClass(value)) return value
-      let call = bound.get(value)
-      if (call === undefined) bound.set(value, call = value.bind(original))
-      return call
-    },
-    has: (own, key) => key in own || key in original,
-    ownKeys: own => [...new Set([...Reflect.ownKeys(own), ...Reflect.ownKeys(original)])],
-    getOwnPropertyDescriptor (own, key) {
-      const descriptor = Reflect.getOwnPropertyDescriptor(own, key) ?? Reflect.getOwnPropertyDescriptor(original, key)
-      return descriptor && { ...descriptor, configurable: true }
-    },
-    getPrototypeOf: () => Reflect.getPrototypeOf(original)
-  })
-}
-
-function isClass (value: Function): boolean {
-  return value.prototype !== undefined
-}
-
 /** What is written to `globalThis` belongs to the session, like all state of its modules. */
 function globalView (scope: Scope): object {
-  const own: Timers = {}
+  const own: Record<string, unknown> = {}
   for (const name of Object.keys(makers)) {
     if (!(name in globalThis)) continue
     Object.defineProperty(own, name, {
