@@ -78,13 +78,13 @@ export function createCharacterLibrary (options: CharacterLibraryOptions): Chara
   const workshop = { sources: new Sources(limits.cacheBytes), compiler: new Compiler(limits.cacheBytes), units: new Units(limits.cacheBytes), share, hostMs: limits.asyncLoadMs }
   const plans = new Plans(workshop)
   const thread = new WatchdogThread({ stallMs: limits.stallMs, onStall })
-  const watchdog = new Watchdog(thread)
+  const rejections = claimRejections(onRejection)
+  const watchdog = new Watchdog(thread, rejections.enter)
   const letCompilerGo = holdCompiler()
   const registries = new Set<CharacterRegistry>()
   const releasing = new Set<Promise<void>>()
   const casts = new Set<Cast>()
   const flood = new Flood()
-  const letRejectionsGo = claimRejections(onRejection)
   let closed = false
   // Ready before the first session comes; if it fails, that session's load says so
   thread.start()
@@ -106,14 +106,11 @@ export function createCharacterLibrary (options: CharacterLibraryOptions): Chara
     tell(`${fault.code} ${file}:${line}`, { session: session.id, character: character?.name, file, line, column, code: fault.code }, fault.message)
   }
 
-  /**
-   * Whose promise it was, only a stack can tell. What has none (`Promise.reject('text')`) is taken for
-   * a cast's while there is one: a line in the log is better than the end of all sessions.
-   */
-  function onRejection (reason: unknown): boolean {
+  /** A promise is a cast's if code of it stands in the stack, or if it was made while such code ran. */
+  function onRejection (reason: unknown, entered: boolean): boolean {
     if (reason instanceof Purged || (reason instanceof Error && reason.cause instanceof Purged)) return true
     const { place, message } = reason instanceof Fault ? reason : explain(reason, file => plans.find(file))
-    if (place === undefined && (reason instanceof Error || casts.size === 0)) return false
+    if (place === undefined && !entered) return false
     tell(`rejection ${place?.file}:${place?.line ?? message}`, { ...place, code: 'execution_error' }, `A promise was rejected and nobody awaits it: ${message}`)
     return true
   }
@@ -190,10 +187,10 @@ export function createCharacterLibrary (options: CharacterLibraryOptions): Chara
 
     async close () {
       closed = true
-      letRejectionsGo()
       await Promise.all([...registries].map(registry => registry.purge()))
       await Promise.all(releasing)
       await Promise.all([thread.stop(), letCompilerGo()])
+      rejections.release()
       plans.clear()
       workshop.sources.clear()
       workshop.compiler.clear()

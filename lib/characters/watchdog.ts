@@ -25,11 +25,10 @@ export class Watchdog {
   readonly #box: vm.Context
   readonly #script = new vm.Script('run()', { filename: 'watchdog' })
   readonly #thread: WatchdogThread
+  readonly #enter: <T>(call: () => T) => T
   #job: (() => void) | undefined
   #waiting: { call: () => void, reject: (error: unknown) => void }[] = []
   #scheduled = false
-
-  readonly #enter: <T>(call: () => T) => T
 
   /** @param enter what every call is called through, outside of what is interrupted: no `finally` of that would run */
   constructor (thread: WatchdogThread, enter: <T>(call: () => T) => T = call => call()) {

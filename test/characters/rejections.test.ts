@@ -1,0 +1,56 @@
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { character, writeCast } from './casts.js'
+
+const library = join(import.meta.dirname, '../../lib/characters/library.ts')
+
+/** What becomes of a process with a cast of these first lines, in which the embedder then does this. */
+async function embed (t: Test, before: string, embedder: string): Promise<{ code: number, stdout: string, stderr: string }> {
+  const cast = writeCast(t, { 'a.ts': character('a', { before, body: 'Promise.reject(\'prompt\'); return \'\'' }) })
+  const script = join(writeCast(t, {
+    'main.mts': `import { createCharacterLibrary } from '${library}'
+const log = (fields, message) => console.log('told:', message)
+const library = createCharacterLibrary({ directory: '${cast}', log: { info: log, warn: log, error: log } })
+const registry = await library.open({ id: 'x', startedAt: new Date(), language: null })
+const turns = () => new Promise(resolve => setTimeout(resolve, 20))
+const prompt = () => registry.first().systemPrompt(new AbortController().signal)
+await turns()
+${embedder}
+await turns()
+console.log('alive')
+await library.close()
+`
+  }), 'main.mts')
+  return await new Promise(resolve => {
+    execFile(process.execPath, ['--import', 'tsx', script], { env: { ...process.env, NODE_OPTIONS: '' } }, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr })
+    })
+  })
+}
+
+t.test('what the embedder rejects ends the process, as ever, also while a cast is alive', async t => {
+  t.match(await embed(t, '', 'Promise.reject(\'embedder bug\')'), { code: 1, stdout: '', stderr: /ERR_UNHANDLED_REJECTION/ })
+  t.match(await embed(t, '', 'Promise.reject(new Error(\'embedder bug\'))'), { code: 1, stdout: '', stderr: /embedder bug/ })
+  t.match(await embed(t, '', 'await prompt(); Promise.reject(\'embedder bug\')'), { code: 1, stdout: /^told: .*thrown: prompt\n$/ }, 'also after it called a character')
+})
+
+t.test('whoever handles rejections gets the embedder\'s, and so do handlers of uncaught exceptions', async t => {
+  const rejection = 'process.on(\'unhandledRejection\', reason => console.log(\'handled:\', reason)); Promise.reject(\'bug\')'
+  t.match(await embed(t, '', rejection), { code: 0, stdout: 'handled: bug\nalive\n' })
+  const exception = 'process.on(\'uncaughtException\', (error, origin) => console.log(error.code, origin)); Promise.reject(1); await turns(); Promise.reject(2)'
+  t.match(await embed(t, '', exception), { code: 0, stdout: 'ERR_UNHANDLED_REJECTION unhandledRejection\nERR_UNHANDLED_REJECTION unhandledRejection\nalive\n' })
+})
+
+t.test('what a cast rejects is told, with a stack or without', async t => {
+  const { code, stdout } = await embed(t, `import { readFile } from 'node:fs/promises'
+Promise.reject('top level'); Promise.reject(new Error('with a stack')); readFile('/no/such/file')
+setTimeout(() => { Promise.reject('timer') }, 1); (async () => { await null; throw 'after an await' })()
+process.once('mark-for-test' as any, async () => { throw 'listener' })`, 'process.emit(\'mark-for-test\'); await prompt()')
+  t.equal(code, 0)
+  for (const expected of ['top level', 'with a stack', 'no such file', 'timer', 'after an await', 'listener', 'prompt', 'alive']) t.match(stdout, expected)
+})
+
+t.test('a loop that is interrupted leaves the embedder\'s promises to the embedder', async t => {
+  t.match(await embed(t, 'setTimeout(() => { for (;;) {} }, 1)', 'await new Promise(resolve => setTimeout(resolve, 700)); Promise.reject(\'bug\')'), { code: 1, stdout: /held the event loop/ })
+})
