@@ -32,7 +32,7 @@ await library.close()
 t.test('what the embedder rejects ends the process, as ever, also while a cast is alive', async t => {
   t.match(await embed(t, '', 'Promise.reject(\'embedder bug\')'), { code: 1, stdout: '', stderr: /ERR_UNHANDLED_REJECTION/ })
   t.match(await embed(t, '', 'Promise.reject(new Error(\'embedder bug\'))'), { code: 1, stdout: '', stderr: /embedder bug/ })
-  t.match(await embed(t, '', 'await prompt(); Promise.reject(\'embedder bug\')'), { code: 1, stdout: /^told: .*thrown: prompt\n$/ }, 'also after it called a character')
+  t.match(await embed(t, '', 'await prompt(); await turns(); Promise.reject(\'embedder bug\')'), { code: 1, stdout: /^told: .*thrown: prompt\n$/ }, 'also after it called a character')
 })
 
 t.test('whoever handles rejections gets the embedder\'s, and so do handlers of uncaught exceptions', async t => {
@@ -43,12 +43,12 @@ t.test('whoever handles rejections gets the embedder\'s, and so do handlers of u
 })
 
 t.test('what a cast rejects is told, with a stack or without', async t => {
-  const { code, stdout } = await embed(t, `import { readFile } from 'node:fs/promises'
-Promise.reject('top level'); Promise.reject(new Error('with a stack')); readFile('/no/such/file')
+  const { code, stdout } = await embed(t, `
+Promise.reject('top level'); Promise.reject(new Error('with a stack'))
 setTimeout(() => { Promise.reject('timer') }, 1); (async () => { await null; throw 'after an await' })()
 process.once('mark-for-test' as any, async () => { throw 'listener' })`, 'process.emit(\'mark-for-test\'); await prompt()')
   t.equal(code, 0)
-  for (const expected of ['top level', 'with a stack', 'no such file', 'timer', 'after an await', 'listener', 'prompt', 'alive']) t.match(stdout, expected)
+  for (const expected of ['top level', 'with a stack', 'timer', 'after an await', 'listener', 'prompt', 'alive']) t.match(stdout, expected)
 })
 
 t.test('a loop that is interrupted leaves the embedder\'s promises to the embedder', async t => {
