@@ -32,7 +32,11 @@ async function start ({ host, port, logLevel, tls, options }: ServerSettings): P
     await fastify.close()
     throw error
   }
-  closeWithGrace({ delay: (options.limits?.drainSeconds ?? 20) * 1000 + CLOSE_MS, logger: fastify.log }, () => fastify.close())
+  closeWithGrace({
+    delay: (options.limits?.drainSeconds ?? 20) * 1000 + CLOSE_MS, logger: fastify.log, skip: ['unhandledRejection']
+  }, () => fastify.close())
+  // A promise that a session forgot must not end all the others.
+  process.on('unhandledRejection', error => fastify.log.error({ err: error }, 'A promise was rejected and nobody awaits it'))
 
   const isDemo = options.llm !== undefined && 'engine' in options.llm && options.llm.engine === 'demo'
   const url = fastify.listeningOrigin

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { readEnvironment } from '../lib/environment.js'
 import { TestClient } from './support/client.js'
+import { writeCast } from './characters/casts.js'
 import { ServerProcess } from './support/process.js'
 
 /** Starts a server that cannot run; it must end by itself with exactly one line. */
@@ -84,6 +85,20 @@ t.test('a model server that repeats the key in its refusal does not get it into 
   await server.prints(/session closed/)
   t.match(server.output, /refused the API key/)
   t.notMatch(server.output, /sk-very-secret/)
+})
+
+t.test('a promise that a character forgets does not end the server', async t => {
+  const cast = writeCast(t, {
+    'careless.ts': `import { readFile } from 'node:fs/promises'
+export default { name: 'Careless', voice: { source: 'file', path: 'mine/careless' }, instructions: { prompt: '' },
+  systemPrompt () { readFile('/no/such/file'); return '' }, examples: [{ user: 'Hello', character: 'Hello yourself.' }] }`
+  })
+  const server = ServerProcess.start(t, { CHARACTERS_DIR: cast })
+  const client = await TestClient.connect(`ws://127.0.0.1:${await server.port()}/v1/realtime`)
+  t.equal(await client.ask('Hello'), 'Hello yourself.')
+  await server.prints(/rejected and nobody awaits it/)
+  t.match(await client.ask('Hello'), /\w/)
+  await client.close()
 })
 
 t.test('audio is not logged, whatever the level', async t => {
