@@ -130,15 +130,15 @@ async function stream (server: BenchServer, seconds: number): Promise<{ core: nu
   const clear = JSON.stringify({ type: 'input_audio_buffer.clear' })
   let tick = 0
   const sending = setInterval(() => {
-    // A hundredth of the sockets every millisecond: an even load, as from people who do not know each other.
+    // A fiftieth of the sockets every two milliseconds: an even load, as from people who do not know each other.
     for (let n = tick % 50; n < sockets.length; n += 50) {
       sockets[n]!.send(chunk)
-      // Nobody commits here: what was said is dropped before it fills the buffer.
-      if (tick % 5000 < 50) sockets[n]!.send(clear)
+      // Nobody commits here: every five seconds what was said is dropped, of each socket at another time.
+      if (Math.floor(tick / 50) % 50 === Math.floor(n / 50) % 50) sockets[n]!.send(clear)
     }
     tick++
   }, 2)
-  await delay(1000)
+  await delay(3000)
   const before = { cpu: server.cpu(), at: performance.now() }
   const pings: number[] = []
   while (performance.now() - before.at < seconds * 1000) {
@@ -149,7 +149,7 @@ async function stream (server: BenchServer, seconds: number): Promise<{ core: nu
     await delay(20)
   }
   const core = (server.cpu() - before.cpu) / ((performance.now() - before.at) / 1000)
-  const rate = tick / 50 / ((performance.now() - before.at + 1000) / 1000)
+  const rate = tick / 50 / ((performance.now() - before.at + 3000) / 1000)
   clearInterval(sending)
   for (const socket of [...sockets, pinger]) socket.terminate()
   // Timers may run late on a busy machine: the figure is for the rate that was meant.

@@ -17,6 +17,7 @@ export interface Entry {
 export class Conversation {
   readonly #audioBytes: number
   #entries: Entry[] = []
+  readonly #ids = new Set<string>()
 
   /** @param audioBytes of recordings to keep for `conversation.item.retrieve`; older ones are dropped. */
   constructor (audioBytes: number) {
@@ -38,7 +39,7 @@ export class Conversation {
    * @returns the id of the item before it, or null
    */
   add (entry: Entry, after?: string | null): string | null {
-    if (this.#indexOf(entry.item.id) !== -1) {
+    if (this.#ids.has(entry.item.id)) {
       throw new RealtimeError('invalid_value', { param: 'item.id', message: `An item with id '${entry.item.id}' already exists.` })
     }
     let index = this.#entries.length
@@ -52,7 +53,9 @@ export class Conversation {
         })
       }
     }
-    this.#entries.splice(index, 0, entry)
+    if (index === this.#entries.length) this.#entries.push(entry)
+    else this.#entries.splice(index, 0, entry)
+    this.#ids.add(entry.item.id)
     return this.#visibleBefore(index)
   }
 
@@ -65,6 +68,7 @@ export class Conversation {
     const index = this.#indexOf(id)
     if (index === -1 || this.#entries[index]!.hidden) return false
     this.#entries.splice(index, 1)
+    this.#ids.delete(id)
     return true
   }
 
@@ -74,6 +78,7 @@ export class Conversation {
 
   clear (): void {
     this.#entries = []
+    this.#ids.clear()
   }
 
   /** Drops the samples of the oldest recordings over the bound. */
