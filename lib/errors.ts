@@ -66,6 +66,9 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   server_error: 500
 }
 
+/** Codes with a status of their own: mostly refusals before the upgrade. */
+export const statusCodes = Object.keys(statuses) as ErrorCode[]
+
 export interface RealtimeErrorOptions {
   message?: string
   /** Dotted path of the field at fault. */

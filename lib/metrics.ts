@@ -1,44 +1,79 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import { faultCodes } from './characters/fault.js'
+import { errorCodes, statusCodes } from './errors.js'
+import type { Health } from './engines/health.js'
 import type { SessionObserver } from './realtime/observer.js'
 
 export interface MetricsOptions {
   /** Label the character metrics with the session, until it ends. */
   sessionLabel: boolean
-  /** The sessions alive, asked at each scrape. */
-  sessions: Iterable<{ id: string, registry: { size: number } }>
+  /** The sessions alive, and whether they are about to end; asked at each scrape. */
+  sessions: Iterable<{ id: string, registry: { size: number } }> & { readonly limit: number, readonly draining: boolean }
 }
 
-/** The product's own metrics; their names are part of its interface. No label has unbounded values unless `sessionLabel` is on. */
+const STAGES = ['stt_final', 'llm_first_token', 'tts_first_audio', 'first_audio'] as const
+const STATUSES = ['completed', 'cancelled', 'incomplete', 'failed'] as const
+/** Close codes that say something of their own; a client may close with any of thousands. */
+const CLOSE_CODES = ['1000', '1001', '1005', '1006', '1007', '1008', '1009', '1011', '1013', 'other']
+
+/**
+ * The product's own metrics; their names are part of its interface (docs/metrics.md). No label has unbounded
+ * values unless `sessionLabel` is on. Whatever has labels begins at zero: a rate needs the value before the first.
+ */
 export function createMetrics (register: Registry, { sessionLabel, sessions }: MetricsOptions) {
   const registers = [register]
   const labels = (id: string): Record<string, string> => sessionLabel ? { session_id: id } : {}
   const perSession = sessionLabel ? ['session_id'] as const : [] as const
   const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10]
 
+  function counter (name: string, help: string): Counter
+  function counter<L extends string> (name: string, help: string, label: L, values: readonly string[]): Counter<L>
+  function counter (name: string, help: string, label?: string, values: readonly string[] = []): Counter<string> {
+    const made = new Counter({ name, help, labelNames: label === undefined ? [] : [label], registers })
+    for (const value of values) made.inc({ [label!]: value }, 0)
+    return made
+  }
+
+  /** A gauge that is asked at each scrape. */
+  function gauge (name: string, help: string, read: (this: Gauge<string>) => number | void | Promise<void>, labelNames: readonly string[] = []): void {
+    register.registerMetric(new Gauge({
+      name,
+      help,
+      labelNames: [...labelNames],
+      registers: [],
+      async collect () {
+        const value = await read.call(this)
+        if (typeof value === 'number') this.set(value)
+      }
+    }))
+  }
+
   const loads = new Counter({ name: 'character_load_per_session_total', help: 'Characters loaded into sessions', labelNames: perSession, registers })
-  register.registerMetric(new Gauge({
-    name: 'session_character_count',
-    help: 'Characters that live sessions hold',
-    labelNames: perSession,
-    registers: [],
-    collect () {
-      this.reset()
-      for (const { id, registry } of sessions) this.inc(labels(id), registry.size)
-    }
-  }))
+  gauge('session_character_count', 'Characters that live sessions hold', function () {
+    this.reset()
+    for (const { id, registry } of sessions) this.inc(labels(id), registry.size)
+  }, perSession)
   const reloads = new Histogram({
     name: 'character_reload_duration_seconds', help: 'Time of a character reload', buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5], registers
   })
-  const loadErrors = new Counter({ name: 'dramatis_character_load_errors_total', help: 'Errors of character files', labelNames: ['code'], registers })
+  const loadErrors = counter('dramatis_character_load_errors_total', 'Errors of character files', 'code', faultCodes)
+  const faults = counter('dramatis_character_faults_total', 'Failures of prompt, tool, timer or dispose code', 'code', faultCodes)
+  const stuck = counter('dramatis_character_stuck_total', 'Times that character code held the event loop where it cannot be interrupted')
+
   const active = new Gauge({ name: 'dramatis_sessions_active', help: 'Sessions connected', registers })
-  const total = new Counter({ name: 'dramatis_sessions_total', help: 'Sessions opened', registers })
-  const rejected = new Counter({ name: 'dramatis_sessions_rejected_total', help: 'Connections refused before the upgrade', labelNames: ['reason'], registers })
+  gauge('dramatis_sessions_limit', 'Sessions that may be connected at a time', () => sessions.limit)
+  gauge('dramatis_draining', '1 while the server shuts down and takes no new sessions', () => Number(sessions.draining))
+  const total = counter('dramatis_sessions_total', 'Sessions opened')
+  const rejected = counter('dramatis_sessions_rejected_total', 'Connections refused before the upgrade', 'reason', statusCodes)
+  const closes = counter('dramatis_sessions_closed_total', 'Sessions closed, by close code', 'code', CLOSE_CODES)
   const duration = new Histogram({ name: 'dramatis_session_duration_seconds', help: 'How long sessions lasted', buckets: [1, 10, 60, 300, 900, 1800, 3600, 7200], registers })
   const turn = new Histogram({ name: 'dramatis_turn_seconds', help: 'Time of the stages of a turn', labelNames: ['stage'], buckets: seconds, registers })
-  const responses = new Counter({ name: 'dramatis_responses_total', help: 'Responses by how they ended', labelNames: ['status'], registers })
-  const interruptions = new Counter({ name: 'dramatis_interruptions_total', help: 'Responses stopped by the user\'s speech', registers })
-  const toolCalls = new Counter({ name: 'dramatis_tool_calls_total', help: 'Calls of character tools', labelNames: ['outcome'], registers })
-  const bytes = new Counter({ name: 'dramatis_bytes_total', help: 'Bytes of frames', labelNames: ['direction'], registers })
+  for (const stage of STAGES) turn.zero({ stage })
+  const responses = counter('dramatis_responses_total', 'Responses by how they ended', 'status', STATUSES)
+  const interruptions = counter('dramatis_interruptions_total', 'Responses stopped by the user\'s speech')
+  const toolCalls = counter('dramatis_tool_calls_total', 'Calls of character tools', 'outcome', ['ok', 'error'])
+  const errors = counter('dramatis_errors_total', 'Errors told to clients', 'code', errorCodes)
+  const bytes = counter('dramatis_bytes_total', 'Bytes of frames', 'direction', ['in', 'out'])
   const received = bytes.labels('in')
   const sent = bytes.labels('out')
 
@@ -48,21 +83,32 @@ export function createMetrics (register: Registry, { sessionLabel, sessions }: M
       active.inc()
       total.inc()
     },
-    closed: (seconds: number) => {
+    /** @param code of the WebSocket's close */
+    closed: (seconds: number, code: number) => {
       active.dec()
       duration.observe(seconds)
+      closes.inc({ code: CLOSE_CODES.includes(String(code)) ? String(code) : 'other' })
     },
     charactersLoaded: (id: string, count: number) => loads.inc(labels(id), count),
     reloaded: (seconds: number) => reloads.observe(seconds),
     /** A session and its cast are gone. */
     forget: (id: string) => { if (sessionLabel) loads.remove(id) },
     loadError: (code: string) => loadErrors.inc({ code }),
+    characterFault: (code: string) => faults.inc({ code }),
+    characterStuck: () => stuck.inc(),
+    /** Namespaces alive, asked at each scrape. */
+    watchNamespaces: (count: () => number) => gauge('dramatis_namespaces', 'Module namespaces alive: one a session, two while it reloads', count),
+    /** Whether the engines could serve, asked at each scrape. */
+    watchEngines: (check: () => Promise<Health>) => gauge('dramatis_engine_up', '1 if the engine could serve, by the cached probe of readiness', async function () {
+      for (const [engine, up] of Object.entries(await check())) this.set({ engine }, Number(up))
+    }, ['engine']),
     /** What every session reports to. */
     observer: {
       stage: (stage, seconds) => turn.observe({ stage }, seconds),
       response: status => responses.inc({ status }),
       interruption: () => interruptions.inc(),
       toolCall: outcome => toolCalls.inc({ outcome }),
+      error: code => errors.inc({ code }),
       bytes: (direction, count) => (direction === 'in' ? received : sent).inc(count)
     } satisfies SessionObserver
   }

@@ -2,6 +2,7 @@ import type { ClientSecret, ClientSecretStore } from '../lib/access/client-secre
 import type { CharacterLibrary } from '../lib/characters/library.js'
 import type { CharacterRegistry } from '../lib/characters/registry.js'
 import type { Engines } from '../lib/engines/engine.js'
+import type { Health } from '../lib/engines/health.js'
 import type { Metrics } from '../lib/metrics.js'
 import type { Options } from '../lib/options.js'
 import type { SessionUpdate } from '../lib/realtime/events/session-object.js'
@@ -16,6 +17,7 @@ declare module 'fastify' {
     dramatisAdmitSession (request: FastifyRequest): Promise<void>
     dramatisSecrets: ClientSecretStore<SessionUpdate>
     dramatisEngines: Engines
+    dramatisHealth (): Promise<Health>
     dramatisLibrary: CharacterLibrary
     dramatisMetrics: Metrics
     dramatisSessions: LiveSessions

@@ -25,9 +25,16 @@ export default fp(async function characters (fastify) {
           break
         case 'load_error':
           metrics.loadError(event.code)
+          break
+        case 'fault':
+          metrics.characterFault(event.code)
+          break
+        case 'stuck':
+          metrics.characterStuck()
       }
     }
   })
+  metrics.watchNamespaces(() => library.live)
   fastify.decorate('dramatisLibrary', library)
   fastify.decorateRequest('characters', null)
 

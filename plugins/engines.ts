@@ -2,14 +2,21 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import fp from 'fastify-plugin'
 import { createEngines } from '../lib/engines/create.js'
 import { EngineError } from '../lib/engines/engine.js'
+import { createHealthCheck } from '../lib/engines/health.js'
 
 /** Fastify gives every hook ten seconds; an engine may need longer. Milliseconds. */
 const PATIENCE_MS = 8000
 
-/** `fastify.dramatisEngines`: made here unless the embedder passed its own; those it closes itself. */
+/**
+ * `fastify.dramatisEngines`: made here unless the embedder passed its own; those it closes itself.
+ * `fastify.dramatisHealth` asks them how they are, for all who want to know.
+ */
 export default fp(async function engines (fastify) {
   const { engines, own } = createEngines(fastify.dramatisOptions)
   fastify.decorate('dramatisEngines', engines)
+  const check = createHealthCheck(engines)
+  fastify.decorate('dramatisHealth', check)
+  fastify.dramatisMetrics.watchEngines(check)
 
   fastify.addHook('onReady', async () => {
     const starting = startAll()
@@ -40,4 +47,4 @@ export default fp(async function engines (fastify) {
   fastify.addHook('onClose', async () => {
     await Promise.allSettled(own.map(engine => engine.close?.()))
   })
-}, { name: 'dramatis-engines', fastify: '5.x' })
+}, { name: 'dramatis-engines', fastify: '5.x', dependencies: ['dramatis-metrics'] })

@@ -21,4 +21,6 @@ export default fp(async function metrics (fastify) {
       overrides: { histogram: { registers: [register] }, summary: { registers: [register] } }
     }
   })
+  // fastify-metrics registers it though it is switched off.
+  register.removeSingleMetric('http_request_summary_seconds')
 }, { name: 'dramatis-metrics', fastify: '5.x', dependencies: ['dramatis-sessions'] })

@@ -1,8 +1,9 @@
 /** What is wrong with a character file, and where in the source as written. */
 
-export type FaultCode =
-  | 'syntax_error' | 'import_error' | 'execution_error' | 'timeout'
-  | 'invalid_character' | 'duplicate_name' | 'invalid_tools'
+export const faultCodes = [
+  'syntax_error', 'import_error', 'execution_error', 'timeout', 'invalid_character', 'duplicate_name', 'invalid_tools'
+] as const
+export type FaultCode = typeof faultCodes[number]
 
 /** A place in a source file: `file` is its real path; `line` and `column` are 1-based, or null if nobody knows. */
 export interface Place {

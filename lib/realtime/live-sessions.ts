@@ -28,6 +28,11 @@ export class LiveSessions {
     this.#limit = limit
   }
 
+  /** Sessions that may be at a time. */
+  get limit (): number {
+    return this.#limit
+  }
+
   get size (): number {
     return this.#sessions.size
   }

@@ -5,6 +5,8 @@ export interface SessionObserver {
   response? (status: 'completed' | 'cancelled' | 'incomplete' | 'failed'): void
   interruption? (): void
   toolCall? (outcome: 'ok' | 'error'): void
+  /** An error that the client was told. */
+  error? (code: string): void
   bytes? (direction: 'in' | 'out', bytes: number): void
   /** A fault that the operator should know of. */
   fault? (message: string, error: unknown): void

@@ -143,6 +143,7 @@ export class RealtimeSession {
       error = new RealtimeError('server_error')
     }
     const { type, code, message, param, details } = error as RealtimeError
+    this.observer.error?.(code)
     this.outbox.send({ type: 'error', error: { type, code, message, param, event_id: eventId, ...details === undefined ? {} : { details } } })
   }
 

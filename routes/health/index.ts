@@ -1,10 +1,8 @@
 import type { FastifyInstance } from 'fastify'
-import { createHealthCheck } from '../../lib/engines/health.js'
 
 /** Probes: `/health/live` for the process, `/health/ready` for traffic, `/v1/health` in the shape unmute's clients read. */
 export default async function health (fastify: FastifyInstance): Promise<void> {
-  const check = createHealthCheck(fastify.dramatisEngines)
-  const sessions = fastify.dramatisSessions
+  const { dramatisHealth: check, dramatisSessions: sessions } = fastify
 
   fastify.get('/health/live', async () => ({ status: 'live' }))
 

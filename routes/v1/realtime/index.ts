@@ -89,7 +89,7 @@ export default async function realtime (fastify: FastifyInstance): Promise<void>
       session.close()
       sessions.delete(session)
       const seconds = (Date.now() - registry.session.startedAt.getTime()) / 1000
-      metrics.closed(seconds)
+      metrics.closed(seconds, code)
       log.info({ code, seconds }, 'session closed')
     })
 
