@@ -53,6 +53,8 @@ export { createLocalStt, type LocalSttOptions } from './lib/engines/local/stt.js
 export { createLocalTts, type LocalTtsOptions } from './lib/engines/local/tts.js'
 export { createLocalVad, type LocalVadOptions } from './lib/engines/local/vad.js'
 export { createOpenAiLlm, type OpenAiLlmOptions } from './lib/engines/openai/llm.js'
+export { createOpenAiStt, type OpenAiSttOptions } from './lib/engines/openai/stt.js'
+export { createOpenAiTts, type OpenAiTtsOptions } from './lib/engines/openai/tts.js'
 export { errorCodes, RealtimeError, type ErrorCode } from './lib/errors.js'
 export { OptionsError, type DramatisOptions } from './lib/options.js'
 export type { ClientEvent, ServerEvent } from './lib/realtime/events/typed.js'

@@ -8,6 +8,8 @@ const Text = (description: string) => Type.Optional(Type.String({ description })
 const Seconds = (description: string, minimum = 0) => Type.Optional(Type.Number({ minimum, maximum: 2_000_000, description }))
 const OneOf = (...values: string[]) => Type.Unsafe<string>(Type.Union(values.map(value => Type.Literal(value))))
 
+const SpeechUrl = Type.Optional(Type.String({ pattern: '^https?://', description: 'Any server of the OpenAI audio API, up to and with /v1.', expected: 'a URL that starts with http:// or https://' }))
+
 /** Every variable the server reads. What is not set takes the option's default (lib/options.ts). */
 export const Environment = Type.Object({
   HOST: Type.String({ default: '127.0.0.1', description: 'Address to listen on.' }),
@@ -22,12 +24,16 @@ export const Environment = Type.Object({
   LLM_ENGINE: Type.Optional(OneOf('demo', 'openai')),
   LLM_BASE_URL: Type.Optional(Type.String({ pattern: '^https?://', description: 'Any server of the OpenAI chat API, up to and with /v1.', expected: 'a URL that starts with http:// or https://' })),
   LLM_API_KEY: Text('Falls back to OPENAI_API_KEY.'),
-  OPENAI_API_KEY: Text('Used where LLM_API_KEY is empty.'),
+  OPENAI_API_KEY: Text('Used by the openai engines whose own key is empty.'),
   LLM_MODEL: Text('Default: the only model that the server lists.'),
-  STT_ENGINE: Type.Optional(OneOf('local')),
-  STT_MODEL: Text('Folder of a sherpa-onnx model.'),
-  TTS_ENGINE: Type.Optional(OneOf('local')),
-  TTS_MODEL: Text('Folder of a sherpa-onnx voice.'),
+  STT_ENGINE: Type.Optional(OneOf('local', 'openai')),
+  STT_BASE_URL: SpeechUrl,
+  STT_API_KEY: Text('openai: falls back to OPENAI_API_KEY.'),
+  STT_MODEL: Text('local: folder of a sherpa-onnx model; openai: name of the model.'),
+  TTS_ENGINE: Type.Optional(OneOf('local', 'openai')),
+  TTS_BASE_URL: SpeechUrl,
+  TTS_API_KEY: Text('openai: falls back to OPENAI_API_KEY.'),
+  TTS_MODEL: Text('local: folder of a sherpa-onnx voice; openai: name of the model.'),
   MAX_SESSIONS: Type.Optional(Type.Integer({ minimum: 1 })),
   MAX_SESSION_SECONDS: Seconds('Length of a session.', 1),
   IDLE_TIMEOUT_SECONDS: Seconds('Time without a client event; 0 is off.'),
@@ -87,8 +93,8 @@ function toOptions (values: Environment, apiKeys: string[]): DramatisOptions {
     llm: remote
       ? given({ engine: 'openai' as const, baseUrl: values.LLM_BASE_URL, apiKey: values.LLM_API_KEY ?? values.OPENAI_API_KEY, model: values.LLM_MODEL })
       : { engine: 'demo' },
-    stt: given({ engine: 'local' as const, model: values.STT_MODEL }),
-    tts: given({ engine: 'local' as const, model: values.TTS_MODEL }),
+    stt: speech(values, 'STT'),
+    tts: speech(values, 'TTS'),
     limits: given({
       sessions: values.MAX_SESSIONS,
       sessionSeconds: values.MAX_SESSION_SECONDS,
@@ -99,6 +105,13 @@ function toOptions (values: Environment, apiKeys: string[]): DramatisOptions {
     strict: values.STRICT === 'true',
     metrics: { sessionLabel: values.METRICS_SESSION_LABEL === 'true' }
   }
+}
+
+function speech (values: Environment, stage: 'STT' | 'TTS') {
+  const baseUrl = values[`${stage}_BASE_URL`]
+  const engine = (values[`${stage}_ENGINE`] ?? (baseUrl === undefined ? 'local' : 'openai')) as 'local' | 'openai'
+  const apiKey = values[`${stage}_API_KEY`] ?? (engine === 'openai' ? values.OPENAI_API_KEY : undefined)
+  return given({ engine, baseUrl, apiKey, model: values[`${stage}_MODEL`] })
 }
 
 function roots (text: string | undefined): Record<string, string> {

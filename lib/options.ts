@@ -21,9 +21,14 @@ export const LlmOptions = Type.Object({
 }, { additionalProperties: false })
 
 export const SpeechOptions = Type.Object({
-  engine: Type.Optional(Type.Union([Type.Literal('local')], { default: 'local' })),
-  model: Type.Optional(Type.String({ minLength: 1, description: 'Folder of a model to load instead of the packaged one.' }))
+  engine: Type.Optional(Type.Union([Type.Literal('local'), Type.Literal('openai')], { description: '`openai` if `baseUrl` is given, else `local`.' })),
+  baseUrl: Type.Optional(Type.String({ pattern: '^https?://', description: 'Up to and with `/v1`.' })),
+  apiKey: Type.Optional(Text),
+  model: Type.Optional(Type.String({ minLength: 1, description: '`local`: folder of a model to load instead of the packaged one; `openai`: its name.' }))
 }, { additionalProperties: false })
+
+export type LlmSettings = Static<typeof LlmOptions>
+export type SpeechSettings = Static<typeof SpeechOptions>
 
 export const CharacterOptions = Type.Object({
   directory: Type.String({ minLength: 1, default: packagedCharacters, description: 'The default cast; also the root `default`.' }),
@@ -61,9 +66,9 @@ const Schema = Type.Object({
 type Settled = Omit<Static<typeof Schema>, 'llm' | 'stt' | 'tts' | 'vad'>
 type Engines = {
   /** An engine's options, or an engine. */
-  llm?: Static<typeof LlmOptions> | LlmEngine | undefined
-  stt?: Static<typeof SpeechOptions> | SttEngine | undefined
-  tts?: Static<typeof SpeechOptions> | TtsEngine | undefined
+  llm?: LlmSettings | LlmEngine | undefined
+  stt?: SpeechSettings | SttEngine | undefined
+  tts?: SpeechSettings | TtsEngine | undefined
   vad?: VadEngine | undefined
 }
 

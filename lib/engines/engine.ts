@@ -56,6 +56,8 @@ export interface TranscriptChunk {
   delta: string
   /** What seems to follow, and may be taken back: the next chunk's replaces it. Semantic turn detection reads it. */
   tentative?: string | undefined
+  /** 0..1, how likely the speaker is done; from engines with {@link SttEngine.turns}, until the next chunk's replaces it. */
+  pause?: number | undefined
 }
 
 export interface SttOptions {
@@ -68,6 +70,8 @@ export interface SttOptions {
 }
 
 export interface SttEngine extends Engine {
+  /** Whether it predicts the ends of turns: its `pause` then decides, not the length of a silence. */
+  readonly turns?: boolean
   /** One utterance: its audio as it arrives, from just before speech until the turn's end. */
   transcribe (audio: AsyncIterable<Int16Array>, options: SttOptions): AsyncIterable<TranscriptChunk>
 }
@@ -85,11 +89,21 @@ export interface TtsOptions {
   /** 0.25..1.5, 1 is normal. */
   speed?: number | undefined
   language?: string | undefined
+  /** Overrides the engine's own model. */
+  model?: string | undefined
+  /** How to speak, in words, for engines that follow them. */
+  instructions?: string | undefined
+  /** What else the character's `tts` says, for engines that know it. */
+  extra?: Readonly<Record<string, unknown>> | undefined
 }
 
 export interface TtsEngine extends Engine {
   /** Its own voices' names, known once started. A character without a voice of its own here gets one of them. */
   readonly voices: readonly string[]
+  /** Whether it may know voices that it does not list: a character's own choice is then taken as it is. */
+  readonly openVoices?: boolean
+  /** Whether a character's voice path names one of its voices. */
+  readonly voicePaths?: boolean
   /** Speaks text that arrives in sentences or clauses. `text` of all chunks joined equals what came in. */
   synthesize (text: AsyncIterable<string>, options: TtsOptions): AsyncIterable<SpeechChunk>
 }
@@ -129,6 +143,8 @@ export interface LlmRequest {
   temperature?: number | undefined
   /** Tokens; unlimited when absent. */
   maxTokens?: number | undefined
+  /** What else the character's `llm` says, for engines that know it. */
+  extra?: Readonly<Record<string, unknown>> | undefined
   /** Who speaks: the script of the demo brain. Other engines find it all in `messages`. */
   character?: LlmCharacter | undefined
 }

@@ -4,6 +4,7 @@ import type { ItemStatus } from './events/items.js'
 import { createId } from './ids.js'
 import type { SessionObserver } from './observer.js'
 import { CharacterCall, FunctionCall, TextMessage, type AnyOutputItem, type OutputScope } from './output-items.js'
+import { llmOverrides } from './overrides.js'
 import { chatMessages, systemPrompt } from './prompt.js'
 import type { ResponsePlan } from './response.js'
 import { Speaker } from './speaker.js'
@@ -104,8 +105,7 @@ export class Answer {
       messages,
       tools: mustAnswer ? [] : this.#tools(),
       toolChoice: mustAnswer ? 'none' : choice,
-      model: character?.llm?.model,
-      temperature: character?.temperature,
+      ...llmOverrides(character, llm.name),
       maxTokens: maxTokens === 'inf' ? undefined : maxTokens,
       character: character === null ? undefined : { name: character.name, greeting: character.greeting, examples: character.examples ?? [] }
     }, { signal })

@@ -3,6 +3,7 @@ import type { CharacterRegistry } from '../characters/registry.js'
 import type { LoadedCharacter } from '../characters/loaded-character.js'
 import type { TtsEngine } from '../engines/engine.js'
 import type { SessionUpdate } from './events/session-object.js'
+import { namedVoice } from './overrides.js'
 
 /** Voice names of the hosted API: every client may use them, whatever engine speaks. */
 export const STOCK_VOICES = ['alloy', 'ash', 'ballad', 'coral', 'echo', 'sage', 'shimmer', 'verse', 'marin', 'cedar'] as const
@@ -69,12 +70,8 @@ export class Casting {
   /** The TTS engine's name for a voice: the one in use, or one that a response asks for. */
   engineVoice (voice: string = this.voice): string {
     const character = voice === this.#selection.character?.name ? this.#selection.character : this.#registry.find(voice)
-    const { voices, name: engine } = this.#tts
-    if (character !== undefined) {
-      const wanted = character.voice.engines?.[engine as 'local']
-      if (wanted !== undefined && (voices.length === 0 || voices.includes(wanted))) return wanted
-      return this.#ownVoice(character)
-    }
+    const { voices } = this.#tts
+    if (character !== undefined) return namedVoice(character, this.#tts) ?? this.#ownVoice(character)
     return voices.includes(voice) || voices.length === 0 ? voice : pick(voices, voice)
   }
 
@@ -108,13 +105,13 @@ export class Casting {
 
   /** A voice for a character that names none: always the same one, and no other's of the cast while there are enough. */
   #ownVoice (character: LoadedCharacter): string {
-    const { voices, name: engine } = this.#tts
+    const { voices } = this.#tts
     if (voices.length === 0) return DEFAULT_VOICE
     const taken = new Set<string>()
     const without: string[] = []
     for (const name of this.#registry.names()) {
-      const wanted = this.#registry.find(name)?.voice.engines?.[engine as 'local']
-      if (wanted !== undefined && voices.includes(wanted)) taken.add(wanted)
+      const wanted = namedVoice(this.#registry.find(name)!, this.#tts)
+      if (wanted !== undefined) taken.add(wanted)
       else without.push(name)
     }
     for (const name of without) {

@@ -3,6 +3,7 @@ import type { AnswerScope } from './answer.js'
 import { splitClauses } from './clauses.js'
 import { AudioMessage, type TextMessage } from './output-items.js'
 import type { ItemStatus } from './events/items.js'
+import { ttsOverrides } from './overrides.js'
 import type { ResponsePlan } from './response.js'
 
 /**
@@ -66,10 +67,11 @@ export class Speaker {
     const asked = performance.now()
     let message: AudioMessage | null = null
     const language = character?.instructions.language
+    const overrides = ttsOverrides(character, tts.name, speed)
     const encoder = createEncoder(format.type)
 
     try {
-      for await (const { text, audio } of tts.synthesize(splitClauses(words), { voice, speed, language, signal })) {
+      for await (const { text, audio } of tts.synthesize(splitClauses(words), { ...overrides, voice, language, signal })) {
         signal.throwIfAborted()
         message = open()
         if (!this.#spoken && audio.length > 0) {

@@ -26,10 +26,12 @@ export interface FaultContext {
   secrets: readonly string[]
   /** Whether the server had begun its answer. */
   begun: boolean
+  /** What the answer should have been, such as `the chat API's event stream`. */
+  answer: string
 }
 
 /** Any error of the client, the connection or the stream as one line for the person who runs the server. */
-export function toEngineError (error: unknown, { subject, secrets, begun }: FaultContext): EngineError {
+export function toEngineError (error: unknown, { subject, secrets, begun, answer }: FaultContext): EngineError {
   if (error instanceof EngineError) return error
   const { name, status, code } = error as { name?: string, status?: unknown, code?: unknown }
   // Not the error itself: loggers print a cause, and the other server may have repeated the key in it.
@@ -52,7 +54,7 @@ export function toEngineError (error: unknown, { subject, secrets, begun }: Faul
     return new EngineError('engine_unavailable', 'openai', `${subject} cannot be reached: ${connection}.`, options)
   }
   if (error instanceof SyntaxError) {
-    return new EngineError('engine_failed', 'openai', `${subject} sent something that is not the chat API's event stream.`, options)
+    return new EngineError('engine_failed', 'openai', `${subject} sent something that is not ${answer}.`, options)
   }
   return new EngineError('engine_failed', 'openai', `${subject} failed${excerpt(error, secrets)}.`, options)
 }

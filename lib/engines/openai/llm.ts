@@ -1,20 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type OpenAI from 'openai'
 import type { ChatCompletionCreateParamsStreaming } from 'openai/resources/chat/completions'
 import { EngineError, type LlmEngine, type LlmEvent, type LlmRequest } from '../engine.js'
 import { AnswerReader } from './answer.js'
-import { isTransient, shownUrl, toEngineError } from './faults.js'
+import { isTransient } from './faults.js'
 import { toChatRequest } from './messages.js'
-import { createTransport } from './transport.js'
+import { createOpenAiServer, listsNothing, onlyModel } from './server.js'
 import { createWatch } from './watch.js'
 
-const HOSTED = 'https://api.openai.com/v1'
 /** Milliseconds before a failed request is sent once more. */
 const RETRY_DELAY = 250
 /** Milliseconds that the usage may take after the server said that its answer is complete. */
 const USAGE_WAIT = 2000
-/** How many models an error message names. */
-const MODELS_NAMED = 10
 
 export interface OpenAiLlmOptions {
   /** Any server of the OpenAI chat API, up to and with `/v1`. Default: the hosted one. */
@@ -43,15 +39,16 @@ export interface OpenAiLlmOptions {
  */
 export function createOpenAiLlm (options: OpenAiLlmOptions = {}): LlmEngine {
   const { connectTimeoutMs = 5000, firstTokenTimeoutMs = 60_000, stallTimeoutMs = 15_000, retries = 1 } = options
-  const url = readUrl(options.baseUrl || HOSTED)
-  const shown = shownUrl(url)
-  const subject = `The language model at ${shown}`
-  const authorization = readAuthorization(options.apiKey, url)
-  const secrets = [options.apiKey, url.password].filter(secret => secret !== undefined && secret !== '') as string[]
-  const transport = createTransport(connectTimeoutMs)
+  const server = createOpenAiServer(options, {
+    subject: 'The language model',
+    noun: 'language model',
+    answer: 'the chat API\'s event stream',
+    // Ours are the deadlines; the client's own only has to be longer.
+    timeoutMs: 2 * (connectTimeoutMs + firstTokenTimeoutMs)
+  })
+  const { subject } = server
 
   let model = options.model ?? ''
-  let clientPromise: Promise<OpenAI> | undefined
   // What this server was found not to take.
   let takesStreamOptions = true
 
@@ -66,17 +63,15 @@ export function createOpenAiLlm (options: OpenAiLlmOptions = {}): LlmEngine {
 
     async check (signal) {
       try {
-        await listModels(signal)
+        await server.listModels(signal)
       } catch (error) {
         signal.throwIfAborted()
-        // Some gateways list nothing, some keys may not list: with a model given that is no fault.
-        const status = ((error as Error).cause as { status?: unknown } | undefined)?.status
-        if (model === '' || (status !== 403 && status !== 404 && status !== 405)) throw error
+        if (model === '' || !listsNothing(error)) throw error
       }
     },
 
     async close () {
-      transport.close()
+      server.close()
     },
 
     async * generate (request, { signal }) {
@@ -120,19 +115,19 @@ export function createOpenAiLlm (options: OpenAiLlmOptions = {}): LlmEngine {
     } catch (error) {
       signal.throwIfAborted()
       // Whatever broke after the last word took nothing away from the answer.
-      if (!reader.finished) throw watch.expired ?? fault(error, opened)
+      if (!reader.finished) throw watch.expired ?? server.fault(error, opened)
     } finally {
       watch.end()
     }
     signal.throwIfAborted()
     // The client ends quietly when it is aborted, by a deadline too.
     if (watch.expired !== undefined && !reader.finished) throw watch.expired
-    if (!reader.begun) throw fault(new SyntaxError('no events'), opened)
+    if (!reader.begun) throw server.fault(new SyntaxError('no events'), opened)
     yield * reader.end()
   }
 
   async function open (body: ChatCompletionCreateParamsStreaming, signal: AbortSignal) {
-    const { chat } = await client()
+    const { chat } = await server.client()
     if (takesStreamOptions) {
       try {
         return await chat.completions.create({ ...body, stream_options: { include_usage: true } }, { signal })
@@ -148,72 +143,13 @@ export function createOpenAiLlm (options: OpenAiLlmOptions = {}): LlmEngine {
   /** The hosted API takes the new name of the limit only, most servers of the same API the old one only. */
   function limit (maxTokens: number | undefined) {
     if (maxTokens === undefined) return {}
-    return url.hostname === 'api.openai.com' ? { max_completion_tokens: maxTokens } : { max_tokens: maxTokens }
+    return server.hosted ? { max_completion_tokens: maxTokens } : { max_tokens: maxTokens }
   }
 
   async function findModel (signal: AbortSignal): Promise<string> {
-    const names = await listModels(signal)
     // A server for chat often lists the models with which it searches as well.
-    const chat = names.filter(name => !/embed/i.test(name))
-    const [only] = chat
-    if (only === undefined) throw new EngineError('engine_unavailable', 'openai', `${subject} offers no model: load one there, or name one in LLM_MODEL.`)
-    if (chat.length > 1) {
-      const more = chat.length > MODELS_NAMED ? ` and ${chat.length - MODELS_NAMED} more` : ''
-      throw new EngineError('engine_unavailable', 'openai', `${subject} offers several models: set LLM_MODEL to one of ${chat.slice(0, MODELS_NAMED).join(', ')}${more}.`)
-    }
-    model = only
-    return only
+    const chat = (await server.listModels(signal)).filter(name => !/embed/i.test(name))
+    model = onlyModel(chat, server, 'LLM_MODEL')
+    return model
   }
-
-  async function listModels (signal: AbortSignal): Promise<string[]> {
-    const watch = createWatch(signal)
-    try {
-      watch.expect(connectTimeoutMs, `${subject} did not list its models within ${connectTimeoutMs / 1000} s.`)
-      const page = await (await client()).models.list({ signal: watch.signal })
-      const data: unknown = page.data
-      return Array.isArray(data) ? data.flatMap(({ id }) => typeof id === 'string' ? [id] : []) : []
-    } catch (error) {
-      signal.throwIfAborted()
-      throw watch.expired ?? fault(error, false)
-    } finally {
-      watch.end()
-    }
-  }
-
-  function fault (error: unknown, begun: boolean): EngineError {
-    return toEngineError(error, { subject, secrets, begun })
-  }
-
-  /** Imported on first use: a server with another engine does not pay for its memory. */
-  function client (): Promise<OpenAI> {
-    clientPromise ??= import('openai').then(({ OpenAI }) => new OpenAI({
-      baseURL: shown,
-      // All that the client would else take from the environment is said here.
-      apiKey: 'unused',
-      organization: null,
-      project: null,
-      logLevel: 'off',
-      maxRetries: 0,
-      // Ours are the deadlines; the client's own only has to be longer.
-      timeout: 2 * (connectTimeoutMs + firstTokenTimeoutMs),
-      defaultHeaders: { Authorization: authorization },
-      fetch: transport.fetch
-    }))
-    return clientPromise
-  }
-}
-
-function readUrl (text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
-    throw new EngineError('engine_unavailable', 'openai', 'The language model\'s base URL is no http or https URL.')
-  }
-  return url
-}
-
-function readAuthorization (apiKey: string | undefined, url: URL): string | null {
-  if (apiKey) return `Bearer ${apiKey}`
-  if (url.username === '' && url.password === '') return null
-  const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`
-  return `Basic ${Buffer.from(credentials).toString('base64')}`
 }

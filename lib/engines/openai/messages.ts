@@ -4,6 +4,7 @@ import type { LlmContent, LlmMessage, LlmRequest } from '../engine.js'
 /** The request's body, but for `model` and what differs between servers. */
 export function toChatRequest (request: LlmRequest): Omit<ChatCompletionCreateParamsStreaming, 'model'> {
   return {
+    ...request.extra,
     stream: true,
     messages: request.messages.map(toChatMessage),
     ...(request.temperature === undefined ? {} : { temperature: request.temperature }),
