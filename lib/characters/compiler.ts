@@ -9,6 +9,7 @@
 import type { Message } from 'esbuild'
 import { parse } from 'es-module-lexer'
 import { isTransformFailure, NAME, options, transform } from './esbuild.js'
+import type { FairShare } from './fair-share.js'
 import { loadHelpers, type Helpers } from './helpers.js'
 import { Lru } from './lru.js'
 import { byteColumn, SourcePositions, type LineColumn } from './positions.js'
@@ -57,9 +58,12 @@ export const scopeParams = [
 export class Compiler {
   readonly #results: Lru<Promise<Compiled | CompiledJson | CompileFault>>
 
+  readonly #share: FairShare
+
   /** @param bytes Bound of what is kept, in characters of code and maps. */
-  constructor (bytes: number) {
+  constructor (bytes: number, share: FairShare) {
     this.#results = new Lru(bytes)
+    this.#share = share
   }
 
   /** Never rejects for what the author did: a fault of the source is a result too. */
@@ -67,7 +71,7 @@ export class Compiler {
     const key = `${language}:${hash}`
     const known = this.#results.get(key)
     if (known !== undefined) return known
-    const result = language === 'json' ? compileJson(text) : compileModule(text, language)
+    const result = language === 'json' ? compileJson(text) : compileModule(text, language, this.#share)
     this.#results.set(key, result, text.length * 4)
     result.catch(() => this.#results.delete(key))
     return result
@@ -78,17 +82,17 @@ export class Compiler {
   }
 }
 
-async function compileModule (text: string, loader: 'ts' | 'js'): Promise<Compiled | CompileFault> {
-  const helpers = await loadHelpers()
+async function compileModule (text: string, loader: 'ts' | 'js', share: FairShare): Promise<Compiled | CompileFault> {
+  const learning = loadHelpers()
   try {
-    const output = await transform(text, { ...options, loader })
-    return finish(output.code, output.map, helpers)
+    const [output, helpers] = await Promise.all([transform(text, { ...options, loader }), learning])
+    return await share.run(() => finish(output.code, output.map, helpers))
   } catch (error) {
     if (!isTransformFailure(error)) throw error
     // The one thing that CommonJS cannot say: if every error is about it, take the long way
     const other = error.errors.find(({ text }) => !text.startsWith('Top-level await'))
     if (other !== undefined) return toFault(other, text)
-    return await compileWithAwait(text, loader, helpers, error.errors.map(error => toPlace(error, text)))
+    return await compileWithAwait(text, loader, await learning, error.errors.map(error => toPlace(error, text)))
   }
 }
 

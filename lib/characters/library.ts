@@ -75,7 +75,7 @@ export function createCharacterLibrary (options: CharacterLibraryOptions): Chara
   const observe = options.observe ?? (() => {})
 
   const share = new FairShare()
-  const workshop = { sources: new Sources(limits.cacheBytes), compiler: new Compiler(limits.cacheBytes), units: new Units(limits.cacheBytes), share, hostMs: limits.asyncLoadMs }
+  const workshop = { sources: new Sources(limits.cacheBytes), compiler: new Compiler(limits.cacheBytes, share), units: new Units(limits.cacheBytes), share, hostMs: limits.asyncLoadMs }
   const plans = new Plans(workshop)
   const thread = new WatchdogThread({ stallMs: limits.stallMs, onStall })
   const rejections = claimRejections(onRejection)

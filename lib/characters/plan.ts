@@ -11,7 +11,7 @@ import { Fault, type FaultCode } from './fault.js'
 import { missingNames } from './missing-names.js'
 import { importHost } from './packages.js'
 import type { LineColumn } from './positions.js'
-import { ImportProblem, languages, readSpecifier, type Sources } from './resolver.js'
+import { ImportProblem, languages, readSpecifier, type SeenPaths, type Sources } from './resolver.js'
 import { isUnchanged, OutsideRoot, toStamp, type Source, type Stamp } from './source.js'
 import type { Unit, Units } from './unit.js'
 import * as provided from './character.js'
@@ -135,12 +135,14 @@ export class Plan {
 
   /** Loads modules and, wave by wave, all that they import. */
   async #grow (wave: (() => Promise<Module | undefined>)[]): Promise<void> {
+    const { share } = this.#workshop
     const all: Module[] = []
+    const seen: SeenPaths = new Map()
     while (wave.length > 0) {
       const loaded = await Promise.all(wave.map(load => load()))
       const fresh = [...new Set(loaded)].filter(module => module !== undefined && !all.includes(module)) as Module[]
       all.push(...fresh)
-      wave = fresh.flatMap(module => this.#linkModule(module))
+      wave = (await Promise.all(fresh.map(module => share.run(() => this.#linkModule(module, seen))))).flat()
     }
     for (const module of all) await this.#checkNames(module)
   }
@@ -148,8 +150,12 @@ export class Plan {
   async #loadEntry (name: string): Promise<{ name: string, module: Module | null, fault?: Fault } | undefined> {
     const path = join(this.directory, name)
     try {
-      const source = await this.#workshop.share.run(() => this.#workshop.sources.read(path, this.root))
-      return source && { name, module: await this.#loadModule(source) }
+      // In one step, as the compiler is handed a source at once, which costs as much as reading it
+      const read = await this.#workshop.share.run(() => {
+        const source = this.#workshop.sources.read(path, this.root)
+        return source && { module: this.#loadModule(source) }
+      })
+      return read && { name, module: await read.module }
     } catch (error) {
       this.#fleeting = true
       const message = error instanceof OutsideRoot ? 'The file lies outside of the root.' : `The file cannot be read: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}`
@@ -183,7 +189,7 @@ export class Plan {
   }
 
   /** Resolves the imports of a module; returns what is still to load. */
-  #linkModule (module: Module): (() => Promise<Module | undefined>)[] {
+  #linkModule (module: Module, seen: SeenPaths): (() => Promise<Module | undefined>)[] {
     const { file } = module.source
     const loads: (() => Promise<Module | undefined>)[] = []
     if (module.links.size > 0) return loads
@@ -194,7 +200,7 @@ export class Plan {
         const target = readSpecifier(specifier, file, this.root)
         if (target.kind === 'provided') module.links.set(specifier, { host: provided, specifier })
         else if (target.kind === 'file') {
-          const source = this.#workshop.sources.readFirst(specifier, target.paths, this.root, this.#absent)
+          const source = this.#workshop.sources.readFirst(specifier, target.paths, this.root, this.#absent, seen)
           loads.push(async () => {
             const imported = await this.#loadModule(source)
             module.links.set(specifier, { module: imported })

@@ -1,5 +1,5 @@
 /** What an import specifier of a cast means: a file inside the root, a builtin, a package, or nothing that is allowed. */
-import { extname, join } from 'node:path'
+import { dirname, extname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { isBuiltin, readPackageName } from './packages.js'
 import { isInside, isUnchanged, OutsideRoot, readSource, type Source } from './source.js'
@@ -35,15 +35,21 @@ export function readSpecifier (specifier: string, from: string, root: string): T
   return { kind: 'host' }
 }
 
+/** What means the same as a URL and as a path: nearly all that people write. */
+const PLAIN = /^\.\.?(\/[\w.-]+)+$/
+
 /** Relative specifiers are URLs, as in any ES module: decoded once, no query. */
 function toPath (specifier: string, from: string, root: string): string {
   let path: string
-  try {
-    const url = new URL(specifier, pathToFileURL(from))
-    if (url.search !== '' || url.hash !== '') throw new Error('it has a query')
-    path = fileURLToPath(url)
-  } catch (error) {
-    throw new ImportProblem(`'${specifier}' is not a path: ${(error as Error).message}.`)
+  if (PLAIN.test(specifier)) path = join(dirname(from), specifier)
+  else {
+    try {
+      const url = new URL(specifier, pathToFileURL(from))
+      if (url.search !== '' || url.hash !== '') throw new Error('it has a query')
+      path = fileURLToPath(url)
+    } catch (error) {
+      throw new ImportProblem(`'${specifier}' is not a path: ${(error as Error).message}.`)
+    }
   }
   if (path.includes('\0')) throw new ImportProblem(`'${JSON.stringify(specifier).slice(1, -1)}' is not a path: it has a NUL.`)
   if (!isInside(root, path)) throw outside(specifier)
@@ -64,6 +70,9 @@ function candidates (path: string): string[] {
   return found
 }
 
+/** What was at a path, while one plan is made: many files import the same ones. */
+export type SeenPaths = Map<string, Source | undefined>
+
 /** The sources of all casts: read when first asked and when changed. */
 export class Sources {
   readonly #known: Lru<Source>
@@ -82,12 +91,13 @@ export class Sources {
     return source
   }
 
-  /** The first that exists. `absent` gets the paths that would have come before it. */
-  readFirst (specifier: string, paths: readonly string[], root: string, absent: Set<string>): Source {
+  /** The first that exists. `absent` gets the paths that would have come before it; what was `seen` is not looked at again. */
+  readFirst (specifier: string, paths: readonly string[], root: string, absent: Set<string>, seen: SeenPaths = new Map()): Source {
     for (const path of paths) {
       let source
       try {
-        source = this.read(path, root)
+        source = seen.has(path) ? seen.get(path) : this.read(path, root)
+        seen.set(path, source)
       } catch (error) {
         if (error instanceof OutsideRoot) throw outside(specifier)
         throw new ImportProblem(`'${specifier}' cannot be read: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}.`)
