@@ -1,6 +1,8 @@
 #!/usr/bin/env node
+import { realpathSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createSecureContext } from 'node:tls'
+import { fileURLToPath } from 'node:url'
 import closeWithGrace from 'close-with-grace'
 import Fastify, { LogController } from 'fastify'
 import dramatis from './app.js'
@@ -11,14 +13,26 @@ import { OptionsError } from './lib/options.js'
 /** How long after the drain the rest of the shutdown may take. Milliseconds. */
 const CLOSE_MS = 5000
 
-try {
-  await start(readEnvironment(process.env))
-} catch (error) {
-  process.stderr.write(`${explain(error)}\n`)
-  process.exit(1)
+export interface StartOptions {
+  /** Tell where it listens in JSON. */
+  json?: boolean
 }
 
-async function start ({ host, port, logLevel, tls, options }: ServerSettings): Promise<void> {
+/** Starts the server that the environment describes. Resolves once it listens; a server that cannot start ends the process with 1. */
+export async function startServer (how: StartOptions = {}): Promise<number> {
+  try {
+    await start(readEnvironment(process.env), how)
+    return 0
+  } catch (error) {
+    process.stderr.write(`${explain(error)}\n`)
+    return process.exit(1)
+  }
+}
+
+// Not when the command line imports it.
+if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) await startServer()
+
+async function start ({ host, port, logLevel, tls, options }: ServerSettings, { json = false }: StartOptions): Promise<void> {
   const fastify = Fastify({
     logger: { level: logLevel },
     // Sessions log their own lines; a line for every probe would bury them.
@@ -40,6 +54,10 @@ async function start ({ host, port, logLevel, tls, options }: ServerSettings): P
 
   const isDemo = options.llm !== undefined && 'engine' in options.llm && options.llm.engine === 'demo'
   const url = fastify.listeningOrigin
+  if (json) {
+    process.stdout.write(`${JSON.stringify({ url, realtime: `${url.replace(/^http/, 'ws')}/v1/realtime` })}\n`)
+    return
+  }
   process.stdout.write(`Dramatis listens on ${url}\n`)
   process.stdout.write(`Connect an OpenAI Realtime client to ${url.replace(/^http/, 'ws')}/v1/realtime${isDemo ? '; the demo brain answers until LLM_BASE_URL names a language model' : ''}.\n`)
 }
