@@ -1,5 +1,6 @@
 import { Type, type Static, type TSchema } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
+import { guardOptions, guardVariables } from './guard-environment.js'
 import { OptionsError, type DramatisOptions } from './options.js'
 
 const LOOPBACK = /^(localhost|127(\.\d+){3}|::1|\[::1\])$/
@@ -34,6 +35,7 @@ export const Environment = Type.Object({
   TTS_BASE_URL: SpeechUrl,
   TTS_API_KEY: Text('openai: falls back to OPENAI_API_KEY.'),
   TTS_MODEL: Text('local: folder of a sherpa-onnx voice; openai: name of the model.'),
+  ...guardVariables as object,
   MAX_SESSIONS: Type.Optional(Type.Integer({ minimum: 1 })),
   MAX_SESSION_SECONDS: Seconds('Length of a session.', 1),
   IDLE_TIMEOUT_SECONDS: Seconds('Time without a client event; 0 is off.'),
@@ -91,7 +93,7 @@ function toOptions (values: Environment, apiKeys: string[]): DramatisOptions {
       default: values.DEFAULT_CHARACTER === 'none' ? null : values.DEFAULT_CHARACTER
     }),
     llm: remote
-      ? given({ engine: 'openai' as const, baseUrl: values.LLM_BASE_URL, apiKey: values.LLM_API_KEY ?? values.OPENAI_API_KEY, model: values.LLM_MODEL })
+      ? given({ engine: 'openai' as const, baseUrl: values.LLM_BASE_URL, apiKey: values.LLM_API_KEY ?? values.OPENAI_API_KEY, model: values.LLM_MODEL, ...guardOptions(values, 'LLM') })
       : { engine: 'demo' },
     stt: speech(values, 'STT'),
     tts: speech(values, 'TTS'),
@@ -111,7 +113,7 @@ function speech (values: Environment, stage: 'STT' | 'TTS') {
   const baseUrl = values[`${stage}_BASE_URL`]
   const engine = (values[`${stage}_ENGINE`] ?? (baseUrl === undefined ? 'local' : 'openai')) as 'local' | 'openai'
   const apiKey = values[`${stage}_API_KEY`] ?? (engine === 'openai' ? values.OPENAI_API_KEY : undefined)
-  return given({ engine, baseUrl, apiKey, model: values[`${stage}_MODEL`] })
+  return given({ engine, baseUrl, apiKey, model: values[`${stage}_MODEL`], ...guardOptions(values, stage) })
 }
 
 function roots (text: string | undefined): Record<string, string> {

@@ -2,6 +2,7 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import { faultCodes } from './characters/fault.js'
 import { errorCodes, statusCodes } from './errors.js'
 import type { Health } from './engines/health.js'
+import type { GuardOptions } from './engines/guard/engines.js'
 import type { SessionObserver } from './realtime/observer.js'
 
 export interface MetricsOptions {
@@ -12,6 +13,7 @@ export interface MetricsOptions {
 }
 
 const STAGES = ['stt_final', 'llm_first_token', 'tts_first_audio', 'first_audio'] as const
+const ENGINES = ['vad', 'stt', 'llm', 'tts'] as const
 const STATUSES = ['completed', 'cancelled', 'incomplete', 'failed'] as const
 /** Close codes that say something of their own; a client may close with any of thousands. */
 const CLOSE_CODES = ['1000', '1001', '1005', '1006', '1007', '1008', '1009', '1011', '1013', 'other']
@@ -74,6 +76,11 @@ export function createMetrics (register: Registry, { sessionLabel, sessions }: M
   const toolCalls = counter('dramatis_tool_calls_total', 'Calls of character tools', 'outcome', ['ok', 'error'])
   const errors = counter('dramatis_errors_total', 'Errors told to clients', 'code', errorCodes)
   const bytes = counter('dramatis_bytes_total', 'Bytes of frames', 'direction', ['in', 'out'])
+  const engineFaults = counter('dramatis_engine_faults_total', 'Requests to engines that failed', 'engine', ENGINES)
+  const engineRetries = counter('dramatis_engine_retries_total', 'Requests to engines that were made again', 'engine', ENGINES)
+  const engineFallbacks = counter('dramatis_engine_fallbacks_total', 'Requests that the stand-in of an engine took over', 'engine', ENGINES)
+  const circuit = new Gauge({ name: 'dramatis_engine_circuit_open', help: '1 while the engine is left alone after a row of faults, 0.5 while it is tried again', labelNames: ['engine'], registers })
+  for (const engine of ENGINES) circuit.set({ engine }, 0)
   const received = bytes.labels('in')
   const sent = bytes.labels('out')
 
@@ -102,6 +109,13 @@ export function createMetrics (register: Registry, { sessionLabel, sessions }: M
     watchEngines: (check: () => Promise<Health>) => gauge('dramatis_engine_up', '1 if the engine could serve, by the cached probe of readiness', async function () {
       for (const [engine, up] of Object.entries(await check())) this.set({ engine }, Number(up))
     }, ['engine']),
+    /** What the guard of the engines reports to. */
+    engines: {
+      fault: engine => engineFaults.inc({ engine }),
+      retry: engine => engineRetries.inc({ engine }),
+      fallback: engine => engineFallbacks.inc({ engine }),
+      circuit: (engine, state) => circuit.set({ engine }, state === 'closed' ? 0 : state === 'open' ? 1 : 0.5)
+    } satisfies GuardOptions['observer'],
     /** What every session reports to. */
     observer: {
       stage: (stage, seconds) => turn.observe({ stage }, seconds),

@@ -15,20 +15,36 @@ const Remote = {
   model: Type.Optional(Text)
 }
 
+const Milliseconds = (description: string) => Type.Optional(Type.Integer({ minimum: 100, maximum: 600_000, description }))
+
+/** How an engine that is configured here is guarded; an engine given as an object says so in its `policy`. */
+const Guarded = {
+  connectTimeoutMs: Milliseconds('Milliseconds to connect, where it is reached over a network. Default 5000.'),
+  firstResultTimeoutMs: Milliseconds('Milliseconds that the first result may take once it is owed. Default 60000 for `llm`, 30000 for `stt` and `tts`.'),
+  stallTimeoutMs: Milliseconds('Milliseconds between two results. Default 15000.'),
+  retries: Type.Optional(Type.Integer({ minimum: 0, maximum: 10, description: 'How often a request is sent again that failed before its first result. Default 1.' })),
+  breakerFaults: Type.Optional(Type.Integer({ minimum: 0, maximum: 1000, description: 'Requests that fail one after another until the engine is left alone; 0 is never. Default 5.' })),
+  breakerSeconds: Type.Optional(Type.Number({ minimum: 0.1, maximum: 3600, description: 'Seconds that such a row lasts at least, and that the engine is then left alone. Default 5.' })),
+  fallback: Type.Optional(Type.Unknown({ description: 'Options of an engine, or an engine, that is asked when this one failed before its first result.' }))
+}
+
 export const LlmOptions = Type.Object({
   engine: Type.Optional(Type.Union([Type.Literal('demo'), Type.Literal('openai')], { description: '`openai` if `baseUrl` is given, else `demo`.' })),
-  ...Remote
+  ...Remote,
+  ...Guarded
 }, { additionalProperties: false })
 
 export const SpeechOptions = Type.Object({
   engine: Type.Optional(Type.Union([Type.Literal('local'), Type.Literal('openai')], { description: '`openai` if `baseUrl` is given, else `local`.' })),
   baseUrl: Type.Optional(Type.String({ pattern: '^https?://', description: 'Up to and with `/v1`.' })),
   apiKey: Type.Optional(Text),
-  model: Type.Optional(Type.String({ minLength: 1, description: '`local`: folder of a model to load instead of the packaged one; `openai`: its name.' }))
+  model: Type.Optional(Type.String({ minLength: 1, description: '`local`: folder of a model to load instead of the packaged one; `openai`: its name.' })),
+  ...Guarded
 }, { additionalProperties: false })
 
-export type LlmSettings = Static<typeof LlmOptions>
-export type SpeechSettings = Static<typeof SpeechOptions>
+type WithFallback<T, E> = Omit<T, 'fallback'> & { fallback?: T | E | undefined }
+export type LlmSettings = WithFallback<Static<typeof LlmOptions>, LlmEngine>
+export type SpeechSettings<E = SttEngine | TtsEngine> = WithFallback<Static<typeof SpeechOptions>, E>
 
 export const CharacterOptions = Type.Object({
   directory: Type.String({ minLength: 1, default: packagedCharacters, description: 'The default cast; also the root `default`.' }),
@@ -67,8 +83,8 @@ type Settled = Omit<Static<typeof Schema>, 'llm' | 'stt' | 'tts' | 'vad'>
 type Engines = {
   /** An engine's options, or an engine. */
   llm?: LlmSettings | LlmEngine | undefined
-  stt?: SpeechSettings | SttEngine | undefined
-  tts?: SpeechSettings | TtsEngine | undefined
+  stt?: SpeechSettings<SttEngine> | SttEngine | undefined
+  tts?: SpeechSettings<TtsEngine> | TtsEngine | undefined
   vad?: VadEngine | undefined
 }
 
@@ -106,7 +122,10 @@ export function readOptions (given: DramatisOptions): Options {
 function checkEngine (name: string, value: unknown, method: string, schema: TSchema): void {
   if (value === undefined) return
   const isEngine = typeof value === 'object' && value !== null && typeof (value as Record<string, unknown>)[method] === 'function'
-  if (!isEngine) check(schema, value, `/${name}`)
+  if (isEngine) return
+  check(schema, value, `/${name}`)
+  const { fallback } = value as { fallback?: unknown }
+  if (fallback !== undefined) checkEngine(`${name}/fallback`, fallback, method, Type.Omit(schema, ['fallback']))
 }
 
 /** Engines may be objects with state: they are neither copied nor searched for defaults. */

@@ -3,6 +3,7 @@ import type { CharacterLibrary } from '../lib/characters/library.js'
 import type { CharacterRegistry } from '../lib/characters/registry.js'
 import type { Engines } from '../lib/engines/engine.js'
 import type { Health } from '../lib/engines/health.js'
+import type { Guard } from '../lib/engines/guard/engines.js'
 import type { Metrics } from '../lib/metrics.js'
 import type { Options } from '../lib/options.js'
 import type { SessionUpdate } from '../lib/realtime/events/session-object.js'
@@ -18,6 +19,7 @@ declare module 'fastify' {
     dramatisSecrets: ClientSecretStore<SessionUpdate>
     dramatisEngines: Engines
     dramatisHealth (): Promise<Health>
+    dramatisGuard: Guard
     dramatisLibrary: CharacterLibrary
     dramatisMetrics: Metrics
     dramatisSessions: LiveSessions

@@ -1,20 +1,24 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import fp from 'fastify-plugin'
 import { createEngines } from '../lib/engines/create.js'
-import { EngineError } from '../lib/engines/engine.js'
+import { EngineError, type Engine } from '../lib/engines/engine.js'
+import { guardEngines } from '../lib/engines/guard/engines.js'
 import { createHealthCheck } from '../lib/engines/health.js'
 
 /** Fastify gives every hook ten seconds; an engine may need longer. Milliseconds. */
 const PATIENCE_MS = 8000
 
 /**
- * `fastify.dramatisEngines`: made here unless the embedder passed its own; those it closes itself.
+ * `fastify.dramatisEngines`, guarded: made here unless the embedder passed its own; those it closes itself.
  * `fastify.dramatisHealth` asks them how they are, for all who want to know.
  */
 export default fp(async function engines (fastify) {
-  const { engines, own } = createEngines(fastify.dramatisOptions)
-  fastify.decorate('dramatisEngines', engines)
-  const check = createHealthCheck(engines)
+  const { engines, fallbacks, policies, own } = createEngines(fastify.dramatisOptions)
+  const all: Engine[] = [...Object.values(engines), ...Object.values(fallbacks).filter(engine => engine !== undefined)]
+  const guard = guardEngines({ engines, fallbacks, policies, observer: fastify.dramatisMetrics.engines })
+  fastify.decorate('dramatisGuard', guard)
+  fastify.decorate('dramatisEngines', guard.engines)
+  const check = createHealthCheck(guard.engines)
   fastify.decorate('dramatisHealth', check)
   fastify.dramatisMetrics.watchEngines(check)
 
@@ -32,11 +36,11 @@ export default fp(async function engines (fastify) {
 
   /** Rejects with the first fault that nothing will mend, once every engine has ended its start. */
   async function startAll (): Promise<void> {
-    const started = await Promise.allSettled(Object.values(engines).map(async engine => engine.start?.()))
+    const started = await Promise.allSettled(all.map(async engine => engine.start?.()))
     // All are waited for: a worker that is still loading does not survive the end of the process well.
     for (const [index, result] of started.entries()) {
       if (result.status === 'fulfilled') continue
-      const { name } = Object.values(engines)[index]!
+      const { name } = all[index]!
       const error: unknown = result.reason
       // What runs elsewhere may come up later; what should run here never will.
       if (!(error instanceof EngineError) || error.code !== 'engine_unavailable' || name === 'local') throw error

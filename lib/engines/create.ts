@@ -1,6 +1,8 @@
 import type { LlmSettings, Options, SpeechSettings } from '../options.js'
 import { createDemoLlm } from './demo/llm.js'
 import type { Engine, Engines, LlmEngine, SttEngine, TtsEngine } from './engine.js'
+import type { Fallbacks } from './guard/engines.js'
+import type { Policy, Stage } from './guard/policy.js'
 import { createLocalStt } from './local/stt.js'
 import { createLocalTts } from './local/tts.js'
 import { createLocalVad } from './local/vad.js'
@@ -8,21 +10,39 @@ import { createOpenAiLlm } from './openai/llm.js'
 import { createOpenAiStt } from './openai/stt.js'
 import { createOpenAiTts } from './openai/tts.js'
 
-/** The engines that options ask for, and which of them are ours to close. Nothing is loaded yet. */
-export function createEngines (options: Pick<Options, 'llm' | 'stt' | 'tts' | 'vad'>): { engines: Engines, own: Engine[] } {
+export interface CreatedEngines {
+  engines: Engines
+  /** Those that stand in for one that fails. */
+  fallbacks: Fallbacks
+  /** How each is to be guarded, as far as the options say. */
+  policies: Partial<Record<Stage, Partial<Policy>>>
+  /** Ours to close. */
+  own: Engine[]
+}
+
+/** The engines that options ask for. Nothing is loaded yet. */
+export function createEngines (options: Pick<Options, 'llm' | 'stt' | 'tts' | 'vad'>): CreatedEngines {
   const own: Engine[] = []
   const made = <T extends Engine>(engine: T): T => {
     own.push(engine)
     return engine
   }
-  const { llm = {}, stt = {}, tts = {}, vad } = options
+  const stt = (given: SpeechSettings | SttEngine): SttEngine => 'transcribe' in given ? given : made(createStt(given))
+  const llm = (given: LlmSettings | LlmEngine): LlmEngine => 'generate' in given ? given : made(createLlm(given))
+  const tts = (given: SpeechSettings | TtsEngine): TtsEngine => 'synthesize' in given ? given : made(createTts(given))
   return {
     engines: {
-      vad: vad ?? made(createLocalVad()),
-      stt: 'transcribe' in stt ? stt : made(createStt(stt)),
-      llm: 'generate' in llm ? llm : made(createLlm(llm)),
-      tts: 'synthesize' in tts ? tts : made(createTts(tts))
+      vad: options.vad ?? made(createLocalVad()),
+      stt: stt(options.stt ?? {}),
+      llm: llm(options.llm ?? {}),
+      tts: tts(options.tts ?? {})
     },
+    fallbacks: {
+      stt: fallback(options.stt, stt),
+      llm: fallback(options.llm, llm),
+      tts: fallback(options.tts, tts)
+    },
+    policies: { stt: policy(options.stt), llm: policy(options.llm), tts: policy(options.tts) },
     own
   }
 }
@@ -30,20 +50,33 @@ export function createEngines (options: Pick<Options, 'llm' | 'stt' | 'tts' | 'v
 function createLlm (options: LlmSettings): LlmEngine {
   switch (options.engine ?? (options.baseUrl === undefined ? 'demo' : 'openai')) {
     case 'demo': return createDemoLlm()
-    case 'openai': return createOpenAiLlm(options)
+    // The guard tries again, whatever engine it is.
+    case 'openai': return createOpenAiLlm({ ...options, firstTokenTimeoutMs: options.firstResultTimeoutMs, retries: 0 })
   }
 }
 
 function createStt (options: SpeechSettings): SttEngine {
   switch (options.engine ?? (options.baseUrl === undefined ? 'local' : 'openai')) {
     case 'local': return createLocalStt({ model: options.model })
-    case 'openai': return createOpenAiStt(options)
+    case 'openai': return createOpenAiStt({ ...options, firstTokenTimeoutMs: options.firstResultTimeoutMs })
   }
 }
 
 function createTts (options: SpeechSettings): TtsEngine {
   switch (options.engine ?? (options.baseUrl === undefined ? 'local' : 'openai')) {
     case 'local': return createLocalTts({ model: options.model })
-    case 'openai': return createOpenAiTts(options)
+    case 'openai': return createOpenAiTts({ ...options, firstTokenTimeoutMs: options.firstResultTimeoutMs })
   }
+}
+
+function fallback<T extends LlmSettings | SpeechSettings | Engine, E extends Engine> (given: T | undefined, create: (options: T) => E): E | undefined {
+  const wanted = given !== undefined && 'fallback' in given ? given.fallback : undefined
+  return wanted === undefined ? undefined : create(wanted as T)
+}
+
+/** An engine that is given as an object is asked once, unless it says otherwise itself. */
+function policy (options: LlmSettings | SpeechSettings | Engine | undefined): Partial<Policy> {
+  if (options !== undefined && 'name' in options) return {}
+  const { firstResultTimeoutMs, stallTimeoutMs, breakerFaults, breakerSeconds, retries = 1 } = options ?? {}
+  return { firstResultTimeoutMs, stallTimeoutMs, breakerFaults, breakerSeconds, retries } as Partial<Policy>
 }

@@ -6,6 +6,8 @@
  * reason as soon as the signal aborts, having released whatever it held upstream.
  */
 
+import type { Policy } from './guard/policy.js'
+
 /** Samples a second of all audio that crosses an engine boundary. */
 export const SAMPLE_RATE = 24_000
 
@@ -28,6 +30,8 @@ export class EngineError extends Error {
 
 /** What all engines share. Whoever made an engine closes it; an engine passed in by an embedder is left open. */
 export interface Engine {
+  /** How its streams are to be guarded, where that is not as for every engine of its kind. */
+  readonly policy?: Partial<Policy> | undefined
   /** Shown in `session.engines`, health and metrics, such as `local` or `openai`. */
   readonly name: string
   /** Loads models or opens pools, off the event loop; once, before first use. Rejects with an {@link EngineError}. */

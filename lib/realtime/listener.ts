@@ -12,6 +12,8 @@ const KEPT_MS = 2000
 const MIN_COMMIT_MS = 100
 /** How long broken voice detection is left alone. */
 const DETECT_AGAIN_MS = 1000
+/** How much a new stream of voice detection has to hear until the fault of the one before is forgotten. Samples. */
+const WORKS_AGAIN = toSamples(500)
 
 export interface ListenerHooks {
   speechStarted (startMs: number, itemId: string): void
@@ -36,6 +38,8 @@ export interface ListenerSettings {
 
 /** Voice detection under way. */
 interface Detection {
+  /** Position up to which there were frames. */
+  heard: number
   audio: Channel<Int16Array>
   abort: AbortController
   detector: TurnDetector
@@ -55,8 +59,9 @@ export class Listener {
   /** Recognition under way, of utterances still open or already whole. */
   readonly #recognising = new Set<Utterance>()
   #closed = false
-  /** Voice detection broke and has not worked since; when it may be tried again. */
+  /** Voice detection broke and has not worked since, which the client may have been told; when it may be tried again. */
   #failing = false
+  #told = false
   #detectAgainAt = 0
 
   constructor (engines: { vad: VadEngine, stt: SttEngine }, settings: ListenerSettings, hooks: ListenerHooks, maxSeconds: number) {
@@ -152,7 +157,7 @@ export class Listener {
     const audio = new Channel<Int16Array>()
     const abort = new AbortController()
     const { transcription, language } = this.#settings
-    const vad = { audio, abort, detector: new TurnDetector(settings, position, transcription?.language ?? language) }
+    const vad = { heard: position, audio, abort, detector: new TurnDetector(settings, position, transcription?.language ?? language) }
     this.#watch(vad, position)
     return vad
   }
@@ -162,18 +167,34 @@ export class Listener {
     try {
       for await (const { position, probability } of this.#engines.vad.detect(vad.audio, { signal })) {
         if (signal.aborted) return
-        this.#failing = false
-        this.#hear(vad.detector, { position: offset + position, probability })
+        vad.heard = offset + position
+        if (position >= WORKS_AGAIN) this.#failing = this.#told = false
+        this.#hear(vad.detector, { position: vad.heard, probability })
       }
+      if (!signal.aborted) this.#lost(vad)
     } catch (error) {
-      if (signal.aborted || this.#closed) return
-      this.#vad = null
-      this.#dropUtterance()
-      this.#detectAgainAt = performance.now() + DETECT_AGAIN_MS
-      // One outage is one error, however much audio comes meanwhile.
-      if (!this.#failing) this.#hooks.failed(error)
-      this.#failing = true
+      if (!signal.aborted && !this.#closed) this.#lost(vad, error)
     }
+  }
+
+  /** Voice detection broke, or ended before the audio. The turn goes on with another stream, unless that breaks too. */
+  #lost (vad: Detection, error?: unknown): void {
+    // What it did not hear is heard anew.
+    const from = Math.max(vad.heard, this.#input.start)
+    vad.abort.abort()
+    if (!this.#failing) {
+      this.#failing = true
+      this.#vad = { ...vad, audio: new Channel(), abort: new AbortController() }
+      this.#vad.audio.push(this.#input.slice(from, this.#input.end))
+      this.#watch(this.#vad, from)
+      return
+    }
+    this.#vad = null
+    this.#dropUtterance()
+    this.#detectAgainAt = performance.now() + DETECT_AGAIN_MS
+    // One outage is one error, however much audio comes meanwhile.
+    if (error !== undefined && !this.#told) this.#hooks.failed(error)
+    this.#told = true
   }
 
   #hear (detector: TurnDetector, frame: { position: number, probability: number }): void {

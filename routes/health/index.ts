@@ -9,9 +9,15 @@ export default async function health (fastify: FastifyInstance): Promise<void> {
   fastify.get('/health/ready', async (request, reply) => {
     const engines = await check()
     const up = Object.values(engines).filter(Boolean).length
-    const status = sessions.draining ? 'draining' : up === 3 ? 'ready' : up === 0 ? 'down' : 'degraded'
+    const circuits = fastify.dramatisGuard.circuits()
+    const whole = up === 3 && Object.keys(circuits).length === 0
+    const status = sessions.draining ? 'draining' : whole ? 'ready' : up === 0 ? 'down' : 'degraded'
     reply.code(status === 'ready' || status === 'degraded' ? 200 : 503)
-    return { status, engines: { stt: word(engines.stt), llm: word(engines.llm), tts: word(engines.tts) } }
+    return {
+      status,
+      engines: { stt: word(engines.stt), llm: word(engines.llm), tts: word(engines.tts) },
+      ...whole ? {} : { circuits: { stt: 'closed', llm: 'closed', tts: 'closed', ...circuits } }
+    }
   })
 
   fastify.get('/v1/health', async () => {

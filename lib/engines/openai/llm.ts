@@ -54,6 +54,7 @@ export function createOpenAiLlm (options: OpenAiLlmOptions = {}): LlmEngine {
 
   return {
     name: 'openai',
+    policy: { firstResultTimeoutMs: (retries + 1) * (connectTimeoutMs + firstTokenTimeoutMs), stallTimeoutMs },
     get model () { return model },
 
     async start () {
