@@ -1,6 +1,6 @@
 import g711 from 'alawmulaw'
 import { SAMPLE_RATE } from '../engines/engine.js'
-import { toBytes } from './pcm.js'
+import { toBytes, toSamples } from './pcm.js'
 import { loadResampling, type Resampler } from './resample.js'
 
 // The wire's audio formats (PROTOCOL section 12), to and from samples at the engines' rate.
@@ -15,7 +15,7 @@ const TELEPHONE_RATE = 8000
 export interface Decoder {
   /** How many samples a byte becomes. */
   readonly samplesPerByte: number
-  /** The next samples; the last millisecond may be held back until more comes. */
+  /** The next samples, maybe in the memory of the bytes; the last millisecond may be held back until more comes. */
   decode (bytes: Buffer): Int16Array
   /** What was held back: after it, every whole sample that came in has come out. */
   flush (): Int16Array
@@ -56,13 +56,12 @@ export function encodeWhole (samples: Int16Array, format: FormatName): Buffer {
   }
 }
 
-/** The reverse of {@link encodeWhole}. */
+/** The reverse of {@link encodeWhole}, in memory of its own. */
 export function decodeWhole (bytes: Buffer, format: FormatName): Int16Array {
   const decoder = createDecoder(format)
   try {
     const body = decoder.decode(bytes)
     const tail = decoder.flush()
-    if (tail.length === 0) return body
     const whole = new Int16Array(body.length + tail.length)
     whole.set(body)
     whole.set(tail, body.length)
@@ -78,17 +77,9 @@ class PcmDecoder implements Decoder {
   #half: number | null = null
 
   decode (bytes: Buffer): Int16Array {
-    const half = this.#half
-    const length = bytes.length + (half === null ? 0 : 1)
-    const samples = new Int16Array(length >> 1)
-    const view = toBytes(samples)
-    if (half === null) bytes.copy(view, 0, 0, view.length)
-    else if (view.length > 0) {
-      view[0] = half
-      bytes.copy(view, 1, 0, view.length - 1)
-    }
-    this.#half = length % 2 === 0 ? null : bytes.at(-1) ?? half
-    return samples
+    const whole = this.#half === null ? bytes : Buffer.concat([Buffer.of(this.#half), bytes])
+    this.#half = whole.length % 2 === 0 ? null : whole.at(-1)!
+    return toSamples(whole)
   }
 
   flush (): Int16Array {

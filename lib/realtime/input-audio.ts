@@ -1,4 +1,5 @@
 import { createDecoder, type Decoder, type FormatName } from '../audio/formats.js'
+import { SampleQueue } from '../audio/sample-queue.js'
 import { RealtimeError } from '../errors.js'
 import { SAMPLE_RATE } from '../engines/engine.js'
 
@@ -16,9 +17,7 @@ const MAX_APPEND_BYTES = 15 * 1024 * 1024
  */
 export class InputAudio {
   readonly #maxSamples: number
-  #chunks: Int16Array[] = []
-  #start = 0
-  #end = 0
+  readonly #samples = new SampleQueue()
   #committed = 0
   #format: FormatName = 'audio/pcm'
   #decoder: Decoder = createDecoder('audio/pcm')
@@ -30,7 +29,7 @@ export class InputAudio {
 
   /** Where the next sample goes. */
   get end (): number {
-    return this.#end
+    return this.#samples.end
   }
 
   /** Where the last commit or clear was. */
@@ -40,53 +39,38 @@ export class InputAudio {
 
   /** Where the audio that is still held begins. */
   get start (): number {
-    return this.#start
+    return this.#samples.start
   }
 
-  /** Decodes an `audio` field and appends it; returns what came of it. A sample cut in two by the client is joined. */
-  append (base64: string): Int16Array {
+  /** Decodes an `audio` field and appends it. A sample cut in two by the client is joined. */
+  append (base64: string): void {
     const bytes = decodeBase64(base64, 'audio')
-    if (this.#end - this.#start + Math.floor(bytes.length * this.#decoder.samplesPerByte) > this.#maxSamples) {
+    if (this.end - this.start + Math.floor(bytes.length * this.#decoder.samplesPerByte) > this.#maxSamples) {
       throw new RealtimeError('input_audio_buffer_full', {
         param: 'audio',
         message: `The input audio buffer holds at most ${this.#maxSamples / SAMPLE_RATE} s of uncommitted audio.`
       })
     }
-
-    return this.#add(this.#decoder.decode(bytes))
+    this.#samples.append(this.#decoder.decode(bytes))
   }
 
-  /** Appends what the decoder still held back, as a commit takes all that was sent; returns it. */
-  settle (): Int16Array {
-    return this.#add(this.#decoder.flush())
+  /** Appends what the decoder still held back, as a commit takes all that was sent. */
+  settle (): void {
+    this.#samples.append(this.#decoder.flush())
   }
 
-  /** What is appended from now on has another format; returns what was held back of the one before. */
-  setFormat (format: FormatName): Int16Array {
-    if (format === this.#format) return new Int16Array(0)
-    const rest = this.settle()
+  /** What is appended from now on has another format; what was held back of the one before is appended. */
+  setFormat (format: FormatName): void {
+    if (format === this.#format) return
+    this.settle()
     this.#decoder.free()
     this.#format = format
     this.#decoder = createDecoder(format)
-    return rest
   }
 
   /** Samples of a stretch, as far as they are held. */
   slice (from: number, to: number): Int16Array {
-    from = Math.max(from, this.#start)
-    to = Math.min(to, this.#end)
-    const samples = new Int16Array(Math.max(0, to - from))
-    let position = this.#start
-    for (const chunk of this.#chunks) {
-      if (position >= to) break
-      const skip = Math.max(0, from - position)
-      if (skip < chunk.length) {
-        const part = chunk.subarray(skip, Math.min(chunk.length, to - position))
-        samples.set(part, position + skip - from)
-      }
-      position += chunk.length
-    }
-    return samples
+    return this.#samples.slice(from, to)
   }
 
   /** Takes all audio up to a position as one utterance. */
@@ -97,31 +81,23 @@ export class InputAudio {
 
   clear (): void {
     this.#decoder.free()
-    this.commit(this.#end)
+    this.commit(this.end)
   }
 
   /** The session is over. */
   close (): void {
     this.#decoder.free()
-    this.#chunks = []
+    this.forget(this.end)
   }
 
   /** Lets go of audio before a position, for a session that only needs what comes just before speech. */
   forget (to: number): void {
-    while (this.#chunks.length > 0 && this.#start + this.#chunks[0]!.length <= to) {
-      this.#start += this.#chunks.shift()!.length
-    }
+    this.#samples.forget(to)
   }
 
   /** Milliseconds appended since the last commit. */
   get uncommittedMs (): number {
-    return (this.#end - this.#committed) / SAMPLES_PER_MS
-  }
-
-  #add (chunk: Int16Array): Int16Array {
-    if (chunk.length > 0) this.#chunks.push(chunk)
-    this.#end += chunk.length
-    return chunk
+    return (this.end - this.#committed) / SAMPLES_PER_MS
   }
 }
 

@@ -79,7 +79,7 @@ export class Listener {
   /** Takes new settings; changed turn detection starts over, and speech under way is dropped with it. */
   configure (settings: ListenerSettings): void {
     const before = this.#settings
-    this.#take(this.#input.setFormat(settings.format))
+    this.#take(() => this.#input.setFormat(settings.format))
     this.#settings = settings
     if (before.turnDetection === settings.turnDetection) return
     this.#stopSpeech()
@@ -89,12 +89,12 @@ export class Listener {
 
   /** Takes an `input_audio_buffer.append`. Throws a `RealtimeError` for what is not audio. */
   append (base64: string): void {
-    this.#take(this.#input.append(base64))
+    this.#take(() => this.#input.append(base64))
   }
 
   /** The client ends the utterance: all audio since the last commit is its own. */
   commit (): void {
-    this.#take(this.#input.settle())
+    this.#take(() => this.#input.settle())
     const ms = this.#input.uncommittedMs
     if (ms < MIN_COMMIT_MS) {
       throw new RealtimeError('input_audio_buffer_commit_empty', {
@@ -139,14 +139,15 @@ export class Listener {
   }
 
   /** New audio goes to whoever listens. */
-  #take (chunk: Int16Array): void {
+  #take (append: () => void): void {
     const { turnDetection, live } = this.#settings
-    if (chunk.length === 0 || this.#closed) return
-    const position = this.#input.end - chunk.length
+    const position = this.#input.end
+    append()
+    if (this.#input.end === position || this.#closed) return
     if (turnDetection !== null) {
       if (this.#vad === null && performance.now() < this.#detectAgainAt) return
       this.#vad ??= this.#detect(turnDetection, position)
-      this.#vad.audio.push(chunk)
+      this.#vad.audio.push(this.#input.slice(position, this.#input.end))
     } else if (live) {
       this.#utterance ??= this.#begin(position)
       this.#utterance.feed(this.#input, this.#input.end)
