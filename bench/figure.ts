@@ -26,3 +26,11 @@ export function percentile (sample: readonly number[], percent: number): number 
 export function round (value: number): number {
   return Number.isFinite(value) ? Number(value.toPrecision(3)) : value
 }
+
+/** How much y grows for each x: the line of least squares through all samples. */
+export function slope (points: readonly (readonly [x: number, y: number])[]): number {
+  const x = points.reduce((sum, [x]) => sum + x, 0) / points.length
+  const y = points.reduce((sum, [, y]) => sum + y, 0) / points.length
+  const over = points.reduce((sum, [px, py]) => sum + (px - x) * (py - y), 0)
+  return over / points.reduce((sum, [px]) => sum + (px - x) ** 2, 0)
+}

@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { createCharacterLibrary } from '../../lib/characters/library.js'
 import type { CharacterRegistry } from '../../lib/characters/registry.js'
 import { temporaryDirectory, writeCast } from '../cast.js'
+import { slope } from '../figure.js'
 
 const cycles = Number(process.argv[2] ?? 10_000)
 const characters = Number(process.argv[3] ?? 20)
@@ -116,11 +117,3 @@ const live = library.live
 await library.close()
 
 process.stdout.write(JSON.stringify({ cycles, seconds, slope: slope(samples), ...seen, live, before, after, listeners: process.listenerCount('SIGUSR2') - listeners }) + '\n')
-
-/** Bytes a cycle: the line of least squares through all samples. */
-function slope (points: readonly [number, number][]): number {
-  const x = points.reduce((sum, [x]) => sum + x, 0) / points.length
-  const y = points.reduce((sum, [, y]) => sum + y, 0) / points.length
-  const over = points.reduce((sum, [px, py]) => sum + (px - x) * (py - y), 0)
-  return over / points.reduce((sum, [px]) => sum + (px - x) ** 2, 0)
-}

@@ -110,13 +110,14 @@ export class RealtimeSession {
       return
     }
     if (this.#takeAudio(frame)) return
-    const parsed = parseClientEvent(frame.toString(), this.#dialect, this.#options.strict)
-    if (parsed.error !== undefined) {
-      this.fail(parsed.error, parsed.eventId)
-      return
-    }
-    const eventId = parsed.event.event_id ?? null
+    let eventId: string | null = null
     try {
+      const parsed = parseClientEvent(frame.toString(), this.#dialect, this.#options.strict)
+      if (parsed.error !== undefined) {
+        this.fail(parsed.error, parsed.eventId)
+        return
+      }
+      eventId = parsed.event.event_id ?? null
       handle(this, parsed.event)?.catch(error => this.fail(error, eventId))
     } catch (error) {
       this.fail(error, eventId)

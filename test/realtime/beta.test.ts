@@ -274,3 +274,11 @@ t.test('a beta client does not change what a GA client meets on the same server'
   t.equal(await client.ask('Hello'), 'You said: Hello')
   t.notOk(client.types().includes('conversation.created'))
 })
+
+t.test('an item that is none at all is told as such', async t => {
+  const client = await connect(t, noCharacter)
+  for (const role of [{ toString: 1, valueOf: 1 }, '__proto__', 'constructor', ['user'], null]) {
+    t.match(await client.fail({ type: 'conversation.item.create', item: { type: 'message', role, content: [{ type: 'constructor', text: 'x' }] } }), { param: 'item.role' })
+  }
+  t.match(await client.fail({ type: 'session.update', session: { input_audio_format: 'constructor' } }), { code: 'invalid_value', param: 'session.input_audio_format' })
+})

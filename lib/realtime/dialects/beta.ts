@@ -23,14 +23,15 @@ export const betaNames: Record<string, string> = {
 }
 
 const formats: Record<string, string> = { 'audio/pcm': 'pcm16', 'audio/pcmu': 'g711_ulaw', 'audio/pcma': 'g711_alaw' }
-const gaFormats: Record<string, string> = { pcm16: 'audio/pcm', g711_ulaw: 'audio/pcmu', g711_alaw: 'audio/pcma' }
+// Maps, where the client says the key: an object would also find what all objects inherit.
+const gaFormats = new Map(Object.entries(formats).map(([ga, beta]) => [beta, ga]))
 
 /** Beta has one pair of content types for either side. */
-const gaContent: Record<string, Record<string, string>> = {
-  assistant: { text: 'output_text', audio: 'output_audio' },
-  user: { text: 'input_text', audio: 'input_audio' },
-  system: { text: 'input_text' }
-}
+const gaContent = new Map<unknown, Map<unknown, string>>([
+  ['assistant', new Map([['text', 'output_text'], ['audio', 'output_audio']])],
+  ['user', new Map([['text', 'input_text'], ['audio', 'input_audio']])],
+  ['system', new Map([['text', 'input_text']])]
+])
 const content: Record<string, string> = { output_text: 'text', output_audio: 'audio' }
 
 /** Where the core finds a field at fault, and where the client wrote it. The first that fits is taken. */
@@ -222,10 +223,10 @@ function gaItem (given: unknown): unknown {
   if (!isObject(given)) return given
   const { object, ...item } = given
   if (!Array.isArray(item.content)) return item
-  const types = gaContent[String(item.role)] ?? {}
+  const types = gaContent.get(item.role)
   return {
     ...item,
-    content: item.content.map((part: unknown) => isObject(part) && typeof part.type === 'string' ? { ...part, type: types[part.type] ?? part.type } : part)
+    content: item.content.map((part: unknown) => isObject(part) && 'type' in part ? { ...part, type: types?.get(part.type) ?? part.type } : part)
   }
 }
 
@@ -262,7 +263,7 @@ function betaModalities (modalities: unknown): unknown {
 
 function gaFormat (format: unknown): unknown {
   if (typeof format !== 'string') return format
-  const type = gaFormats[format] ?? format
+  const type = gaFormats.get(format) ?? format
   return type === 'audio/pcm' ? { type, rate: 24000 } : { type }
 }
 
