@@ -9,7 +9,7 @@ const Text = (description: string) => Type.Optional(Type.String({ description })
 const Seconds = (description: string, minimum = 0) => Type.Optional(Type.Number({ minimum, maximum: 2_000_000, description }))
 const OneOf = (...values: string[]) => Type.Unsafe<string>(Type.Union(values.map(value => Type.Literal(value))))
 
-const SpeechUrl = Type.Optional(Type.String({ pattern: '^https?://', description: 'Any server of the OpenAI audio API, up to and with /v1.', expected: 'a URL that starts with http:// or https://' }))
+const SpeechUrl = Type.Optional(Type.String({ pattern: '^(https?|wss?)://', description: 'openai: up to and with /v1; kyutai: several, comma-separated, are tried in turn.', expected: 'a URL that starts with http://, https://, ws:// or wss://' }))
 
 /** Every variable the server reads. What is not set takes the option's default (lib/options.ts). */
 export const Environment = Type.Object({
@@ -27,11 +27,11 @@ export const Environment = Type.Object({
   LLM_API_KEY: Text('Falls back to OPENAI_API_KEY.'),
   OPENAI_API_KEY: Text('Used by the openai engines whose own key is empty.'),
   LLM_MODEL: Text('Default: the only model that the server lists.'),
-  STT_ENGINE: Type.Optional(OneOf('local', 'openai')),
+  STT_ENGINE: Type.Optional(OneOf('local', 'openai', 'kyutai')),
   STT_BASE_URL: SpeechUrl,
   STT_API_KEY: Text('openai: falls back to OPENAI_API_KEY.'),
   STT_MODEL: Text('local: folder of a sherpa-onnx model; openai: name of the model.'),
-  TTS_ENGINE: Type.Optional(OneOf('local', 'openai')),
+  TTS_ENGINE: Type.Optional(OneOf('local', 'openai', 'kyutai')),
   TTS_BASE_URL: SpeechUrl,
   TTS_API_KEY: Text('openai: falls back to OPENAI_API_KEY.'),
   TTS_MODEL: Text('local: folder of a sherpa-onnx voice; openai: name of the model.'),
@@ -111,7 +111,7 @@ function toOptions (values: Environment, apiKeys: string[]): DramatisOptions {
 
 function speech (values: Environment, stage: 'STT' | 'TTS') {
   const baseUrl = values[`${stage}_BASE_URL`]
-  const engine = (values[`${stage}_ENGINE`] ?? (baseUrl === undefined ? 'local' : 'openai')) as 'local' | 'openai'
+  const engine = (values[`${stage}_ENGINE`] ?? (baseUrl === undefined ? 'local' : 'openai')) as 'local' | 'openai' | 'kyutai'
   const apiKey = values[`${stage}_API_KEY`] ?? (engine === 'openai' ? values.OPENAI_API_KEY : undefined)
   return given({ engine, baseUrl, apiKey, model: values[`${stage}_MODEL`], ...guardOptions(values, stage) })
 }

@@ -35,8 +35,8 @@ export const LlmOptions = Type.Object({
 }, { additionalProperties: false })
 
 export const SpeechOptions = Type.Object({
-  engine: Type.Optional(Type.Union([Type.Literal('local'), Type.Literal('openai')], { description: '`openai` if `baseUrl` is given, else `local`.' })),
-  baseUrl: Type.Optional(Type.String({ pattern: '^https?://', description: 'Up to and with `/v1`.' })),
+  engine: Type.Optional(Type.Union([Type.Literal('local'), Type.Literal('openai'), Type.Literal('kyutai')], { description: '`openai` if `baseUrl` is given, else `local`.' })),
+  baseUrl: Type.Optional(Type.String({ pattern: '^(https?|wss?)://', description: '`openai`: up to and with `/v1`; `kyutai`: several, separated by commas, are tried in turn.' })),
   apiKey: Type.Optional(Text),
   model: Type.Optional(Type.String({ minLength: 1, description: '`local`: folder of a model to load instead of the packaged one; `openai`: its name.' })),
   ...Guarded

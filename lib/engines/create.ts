@@ -3,6 +3,8 @@ import { createDemoLlm } from './demo/llm.js'
 import type { Engine, Engines, LlmEngine, SttEngine, TtsEngine } from './engine.js'
 import type { Fallbacks } from './guard/engines.js'
 import type { Policy, Stage } from './guard/policy.js'
+import { createKyutaiStt } from './kyutai/stt.js'
+import { createKyutaiTts } from './kyutai/tts.js'
 import { createLocalStt } from './local/stt.js'
 import { createLocalTts } from './local/tts.js'
 import { createLocalVad } from './local/vad.js'
@@ -59,6 +61,7 @@ function createStt (options: SpeechSettings): SttEngine {
   switch (options.engine ?? (options.baseUrl === undefined ? 'local' : 'openai')) {
     case 'local': return createLocalStt({ model: options.model })
     case 'openai': return createOpenAiStt({ ...options, firstTokenTimeoutMs: options.firstResultTimeoutMs })
+    case 'kyutai': return createKyutaiStt(options)
   }
 }
 
@@ -66,6 +69,7 @@ function createTts (options: SpeechSettings): TtsEngine {
   switch (options.engine ?? (options.baseUrl === undefined ? 'local' : 'openai')) {
     case 'local': return createLocalTts({ model: options.model })
     case 'openai': return createOpenAiTts({ ...options, firstTokenTimeoutMs: options.firstResultTimeoutMs })
+    case 'kyutai': return createKyutaiTts(options)
   }
 }
 

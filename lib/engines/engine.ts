@@ -107,7 +107,7 @@ export interface TtsEngine extends Engine {
   /** Whether it may know voices that it does not list: a character's own choice is then taken as it is. */
   readonly openVoices?: boolean
   /** Whether a character's voice path names one of its voices. */
-  readonly voicePaths?: boolean
+  voicePath? (path: string): boolean
   /** Speaks text that arrives in sentences or clauses. `text` of all chunks joined equals what came in. */
   synthesize (text: AsyncIterable<string>, options: TtsOptions): AsyncIterable<SpeechChunk>
 }

@@ -10,6 +10,9 @@ const PAUSES: Record<Eagerness, Record<Completeness, number>> = {
   high: { finished: 350, open: 700, unfinished: 2000 }
 }
 
+/** How likely the end of a turn must be to be taken for one. */
+const CERTAINTIES: Record<Eagerness, number> = { low: 0.8, medium: 0.6, auto: 0.6, high: 0.4 }
+
 export type Completeness = 'finished' | 'open' | 'unfinished'
 
 /** Sounds of somebody who still thinks; the same in most languages. */
@@ -61,7 +64,15 @@ export function completeness (words: string, language: string | null): Completen
   return /[.!?。！？]["'”’)\]]*$/.test(text) ? 'finished' : 'open'
 }
 
-/** How long the speaker may pause after these words before the turn is over (PROTOCOL section 8.1). Milliseconds. */
-export function patience (eagerness: Eagerness, words: string, language: string | null): number {
-  return PAUSES[eagerness][completeness(words, language)]
+/**
+ * How long the speaker may pause after these words before the turn is over (PROTOCOL section 8.1); without words,
+ * when a recogniser that predicts the ends of turns sees none. Milliseconds.
+ */
+export function patience (eagerness: Eagerness, words?: string, language: string | null = null): number {
+  return PAUSES[eagerness][words === undefined ? 'unfinished' : completeness(words, language)]
+}
+
+/** Whether a recogniser's prediction, 0..1, is enough to end the turn. */
+export function predictedEnd (eagerness: Eagerness, pause: number): boolean {
+  return pause > CERTAINTIES[eagerness]
 }

@@ -201,7 +201,7 @@ export class Listener {
   #hear (detector: TurnDetector, frame: { position: number, probability: number }): void {
     // Frames of audio that the client has committed or cleared meanwhile say nothing new.
     if (frame.position <= this.#input.committed) return
-    const event = detector.next(frame, this.#utterance?.words ?? '')
+    const event = detector.next(frame, this.#utterance?.words, this.#utterance?.pause)
     if (event?.type === 'started') {
       const start = Math.max(event.position, this.#input.committed, this.#input.start)
       this.#utterance = this.#begin(start)

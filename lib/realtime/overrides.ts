@@ -18,8 +18,9 @@ export function ttsOverrides (character: LoadedCharacter | null, engine: string,
 }
 
 /** The voice that a character names for an engine, if it is there. */
-export function namedVoice ({ tts, voice }: LoadedCharacter, { name, voices, openVoices, voicePaths }: TtsEngine): string | undefined {
-  const wanted = [textOr(meant(tts, name).voice), textOr(voice.engines?.[name as 'local']), voicePaths === true ? voice.path : undefined]
+export function namedVoice ({ tts, voice }: LoadedCharacter, engine: TtsEngine): string | undefined {
+  const { name, voices, openVoices } = engine
+  const wanted = [textOr(meant(tts, name).voice), textOr(voice.engines?.[name as 'local']), engine.voicePath?.(voice.path) === true ? voice.path : undefined]
   return wanted.find(one => one !== undefined && (openVoices === true || voices.length === 0 || voices.includes(one)))
 }
 

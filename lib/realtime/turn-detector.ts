@@ -1,10 +1,12 @@
 import type { SpeechFrame } from '../engines/engine.js'
-import { patience } from './end-of-turn.js'
+import { patience, predictedEnd } from './end-of-turn.js'
 import type { TurnDetection } from './events/session-object.js'
 import { toSamples } from './input-audio.js'
 
 /** How long speech must last to count: shorter bursts are clicks and coughs. Milliseconds. */
 const MIN_SPEECH_MS = 96
+/** A pause that the recogniser takes for the end only has to be one. Milliseconds. */
+const PREDICTED_SILENCE_MS = 96
 /** Speech goes on until the probability falls this far below the threshold, so that it does not flicker. */
 const HYSTERESIS = 0.15
 
@@ -20,8 +22,8 @@ export type TurnEvent =
 export class TurnDetector {
   readonly #threshold: number
   readonly #padding: number
-  /** How long a pause ends the turn, given its words so far. Samples. */
-  readonly #silence: (words: string) => number
+  /** How long a pause ends the turn, given its words so far and the engine's prediction. Samples. */
+  readonly #silence: (words: string, pause: number | null) => number
   #speaking = false
   /** Where the current run of speech (not speaking) or of silence (speaking) began. */
   #runStart: number | null = null
@@ -34,9 +36,12 @@ export class TurnDetector {
   constructor (settings: TurnDetection, position: number, language: string | null = null) {
     this.#threshold = settings.type === 'server_vad' ? settings.threshold : 0.5
     this.#padding = toSamples(settings.type === 'server_vad' ? settings.prefix_padding_ms : 300)
-    this.#silence = settings.type === 'server_vad'
-      ? () => toSamples(settings.silence_duration_ms)
-      : words => toSamples(patience(settings.eagerness, words, language))
+    this.#silence = (words, pause) => {
+      const eagerness = settings.type === 'server_vad' ? 'auto' : settings.eagerness
+      if (pause !== null && predictedEnd(eagerness, pause)) return toSamples(PREDICTED_SILENCE_MS)
+      if (settings.type === 'server_vad') return toSamples(settings.silence_duration_ms)
+      return toSamples(pause === null ? patience(eagerness, words, language) : patience(eagerness))
+    }
     this.#lastPosition = position
   }
 
@@ -58,8 +63,9 @@ export class TurnDetector {
    * Takes the next frame; at most one thing happens at each.
    *
    * @param words of the turn so far, as far as they are recognised
+   * @param pause how likely the speaker is done, if the recogniser can tell
    */
-  next (frame: SpeechFrame, words = ''): TurnEvent | null {
+  next (frame: SpeechFrame, words = '', pause: number | null = null): TurnEvent | null {
     const start = this.#lastPosition
     this.#lastPosition = frame.position
     if (!this.#speaking) {
@@ -80,7 +86,7 @@ export class TurnDetector {
       return null
     }
     this.#runStart ??= start
-    if (frame.position - this.#runStart < this.#silence(words)) return null
+    if (frame.position - this.#runStart < this.#silence(words, pause)) return null
     this.reset(frame.position)
     return { type: 'stopped', position: frame.position }
   }

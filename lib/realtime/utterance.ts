@@ -16,6 +16,7 @@ export class Utterance {
   #fed: number
   #sure = ''
   #tentative = ''
+  #pause: number | null = null
 
   /**
    * Recognition begins at once, not when the words are first asked for: by then the speaker is done.
@@ -24,6 +25,8 @@ export class Utterance {
    */
   constructor (stt: SttEngine | null, position: number, options: Omit<SttOptions, 'signal'>, heard: (itemId: string, delta: string) => void) {
     this.#fed = position
+    // Until it has heard enough for a prediction, an engine that makes them sees no end.
+    if (stt?.turns === true) this.#pause = 0
     this.transcript = stt === null ? Promise.resolve('') : this.#recognise(stt, options, heard)
     // Who waits for the words hears of a fault; nobody has to.
     this.transcript.catch(() => {})
@@ -37,6 +40,11 @@ export class Utterance {
   /** The words so far, those included that the engine may still take back. */
   get words (): string {
     return this.#tentative === '' ? this.#sure : `${this.#sure} ${this.#tentative}`.trim()
+  }
+
+  /** How likely the speaker is done, 0..1; null if the engine cannot tell. */
+  get pause (): number | null {
+    return this.#pause
   }
 
   /** Takes its audio up to a position. */
@@ -66,10 +74,11 @@ export class Utterance {
 
   async #recognise (stt: SttEngine, options: Omit<SttOptions, 'signal'>, heard: (itemId: string, delta: string) => void): Promise<string> {
     const { signal } = this.#abort
-    for await (const { delta, tentative = '' } of stt.transcribe(this.#audio, { ...options, signal })) {
+    for await (const { delta, tentative = '', pause } of stt.transcribe(this.#audio, { ...options, signal })) {
       signal.throwIfAborted()
       this.#sure += delta
       this.#tentative = tentative
+      this.#pause = pause ?? this.#pause
       if (delta !== '') heard(this.itemId, delta)
     }
     signal.throwIfAborted()

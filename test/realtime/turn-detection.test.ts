@@ -2,9 +2,11 @@ import { mock } from 'node:test'
 import t, { type Test } from 'tap'
 import { concat } from '../../lib/audio/pcm.js'
 import type { SttEngine } from '../../lib/engines/engine.js'
+import { createKyutaiStt } from '../../lib/engines/kyutai/stt.js'
 import { completeness } from '../../lib/realtime/end-of-turn.js'
 import { IdleWatch } from '../../lib/realtime/idle-watch.js'
 import { cannedEngines, tone } from '../support/engines.js'
+import { startMoshiServer } from '../support/moshi-server.js'
 import { startServer } from '../support/server.js'
 
 /** Says at once, while there is still speech, what it seems to hear. */
@@ -160,4 +162,52 @@ t.test('a new wait takes the place of the one before', async t => {
   watch.disarm()
   mock.timers.tick(1000)
   t.equal(idle.length, 1)
+})
+
+t.test('a recogniser that predicts the ends of turns', async t => {
+  /** Is as sure as this that the speaker is done, whatever is said. */
+  const predicting = (pause: number): SttEngine => ({
+    name: 'predicting',
+    turns: true,
+    async * transcribe (audio, { signal }) {
+      for await (const chunk of audio) if (chunk.length > 0) yield { delta: '', tentative: 'I think', pause }
+      signal.throwIfAborted()
+      yield { delta: 'I think so.' }
+    }
+  })
+  const waits: [Record<string, unknown>, number, number][] = [
+    [{ type: 'semantic_vad', eagerness: 'auto' }, 0.7, 96],
+    [{ type: 'semantic_vad', eagerness: 'auto' }, 0.5, 4000],
+    [{ type: 'semantic_vad', eagerness: 'high' }, 0.5, 96],
+    [{ type: 'semantic_vad', eagerness: 'low' }, 0.7, 8000],
+    [{ type: 'server_vad', silence_duration_ms: 1500 }, 0.7, 96],
+    [{ type: 'server_vad', silence_duration_ms: 1500 }, 0.5, 1500]
+  ]
+  for (const [detection, pause, wanted] of waits) {
+    t.test(`at ${pause} ends a turn of ${Object.values(detection).join(' ')} after ${wanted} ms`, async t => {
+      const { client } = await connect(t, detection, predicting(pause))
+      client.append(spoken(9000), 32)
+      near(t, (await client.next('input_audio_buffer.speech_stopped')).audio_end_ms - 900, wanted)
+    })
+  }
+
+  t.test('on another machine ends the turn as soon as its prediction arrives', async t => {
+    const moshi = await startMoshiServer()
+    const stt = createKyutaiStt({ baseUrl: moshi.url })
+    t.teardown(async () => {
+      await stt.close!()
+      await moshi.close()
+    })
+    const { client } = await connect(t, { type: 'server_vad', silence_duration_ms: 10_000, create_response: false }, stt)
+    await client.update({ audio: { input: { transcription: { model: 'any' } } } })
+    client.append(concat([tone(500, 0), tone(2000)]))
+    // As a microphone would go on: its silence is much shorter than the one that would end the turn.
+    let silence = 0
+    for (; client.of('input_audio_buffer.speech_stopped').length === 0 && silence < 8000; silence += 160) {
+      client.append(tone(160, 0))
+      await client.settle()
+    }
+    t.ok(silence < 8000, `${silence} ms of silence`)
+    t.match(await client.next('conversation.item.input_audio_transcription.completed'), { transcript: 'word1 word2 word3 word4 word5' })
+  })
 })

@@ -71,7 +71,7 @@ t.test('a voice that the engine may know is taken as it stands, and where paths 
     'ada.ts': characterSource('Ada').replace("wav' }", "wav', engines: { kyutai: 'rare/voice.wav' } }"),
     ...castOf('Bob')
   }
-  const { client, asked } = await start(t, files, { name: 'kyutai', voices: ['usual.wav'], openVoices: true, voicePaths: true })
+  const { client, asked } = await start(t, files, { name: 'kyutai', voices: ['usual.wav'], openVoices: true, voicePath: path => path.startsWith('voices/') })
   await speakAs(client, 'Ada')
   await speakAs(client, 'Bob')
   await speakAs(client, null, 'usual.wav')

@@ -5,7 +5,7 @@ import { AnswerReader } from './answer.js'
 import { isTransient } from './faults.js'
 import { toChatRequest } from './messages.js'
 import { createOpenAiServer, listsNothing, onlyModel } from './server.js'
-import { createWatch } from './watch.js'
+import { createWatch } from '../watch.js'
 
 /** Milliseconds before a failed request is sent once more. */
 const RETRY_DELAY = 250

@@ -2,7 +2,7 @@ import type OpenAI from 'openai'
 import { EngineError } from '../engine.js'
 import { shownUrl, toEngineError } from './faults.js'
 import { createTransport } from './transport.js'
-import { createWatch } from './watch.js'
+import { createWatch } from '../watch.js'
 
 const HOSTED = 'https://api.openai.com/v1'
 /** How many models an error message names. */

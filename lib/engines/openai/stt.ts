@@ -5,7 +5,7 @@ import { SAMPLE_RATE, type SttEngine, type SttOptions, type TranscriptChunk } fr
 import { abortable } from '../abortable.js'
 import { createOpenAiServer, listsNothing, onlyModel, type ServerOptions } from './server.js'
 import { readTranscript } from './transcript.js'
-import { createWatch } from './watch.js'
+import { createWatch } from '../watch.js'
 
 /** Hz of what is sent: no recogniser hears more, and ten minutes stay below the hosted limit of 25 MB. */
 const RATE = 16_000

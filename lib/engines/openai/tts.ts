@@ -2,7 +2,7 @@ import { EngineError, type SpeechChunk, type TtsEngine, type TtsOptions } from '
 import { readAhead } from '../read-ahead.js'
 import { createOpenAiServer, listsNothing, onlyModel, type ServerOptions } from './server.js'
 import { readPcm } from './pcm-body.js'
-import { createWatch, type Watch } from './watch.js'
+import { createWatch, type Watch } from '../watch.js'
 
 const HOSTED_MODEL = 'gpt-4o-mini-tts'
 const HOSTED_VOICES = ['alloy', 'ash', 'ballad', 'coral', 'echo', 'fable', 'nova', 'onyx', 'sage', 'shimmer', 'verse', 'marin', 'cedar']

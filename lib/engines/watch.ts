@@ -1,4 +1,4 @@
-import { EngineError } from '../engine.js'
+import { EngineError } from './engine.js'
 
 /** One upstream request's deadline and its way to be aborted. */
 export interface Watch {
@@ -14,7 +14,7 @@ export interface Watch {
   end (): void
 }
 
-export function createWatch (caller: AbortSignal): Watch {
+export function createWatch (caller: AbortSignal, engine = 'openai'): Watch {
   const controller = new AbortController()
   let timer: NodeJS.Timeout | undefined
   let expired: EngineError | undefined
@@ -27,8 +27,9 @@ export function createWatch (caller: AbortSignal): Watch {
     get expired () { return expired },
     expect (ms, message) {
       clearTimeout(timer)
+      if (controller.signal.aborted) return
       timer = setTimeout(() => {
-        expired = new EngineError('engine_failed', 'openai', message)
+        expired = new EngineError('engine_failed', engine, message)
         controller.abort(expired)
       }, ms)
     },
