@@ -60,7 +60,7 @@ export interface TranscriptChunk {
   delta: string
   /** What seems to follow, and may be taken back: the next chunk's replaces it. Semantic turn detection reads it. */
   tentative?: string | undefined
-  /** 0..1, how likely the speaker is done; from engines with {@link SttEngine.turns}, until the next chunk's replaces it. */
+  /** 0..1, how likely the speaker is done, from engines that can tell; then it decides when the turn ends, not the words. */
   pause?: number | undefined
 }
 
@@ -74,8 +74,6 @@ export interface SttOptions {
 }
 
 export interface SttEngine extends Engine {
-  /** Whether it predicts the ends of turns: its `pause` then decides, not the length of a silence. */
-  readonly turns?: boolean
   /** One utterance: its audio as it arrives, from just before speech until the turn's end. */
   transcribe (audio: AsyncIterable<Int16Array>, options: SttOptions): AsyncIterable<TranscriptChunk>
 }

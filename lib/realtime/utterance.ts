@@ -25,8 +25,6 @@ export class Utterance {
    */
   constructor (stt: SttEngine | null, position: number, options: Omit<SttOptions, 'signal'>, heard: (itemId: string, delta: string) => void) {
     this.#fed = position
-    // Until it has heard enough for a prediction, an engine that makes them sees no end.
-    if (stt?.turns === true) this.#pause = 0
     this.transcript = stt === null ? Promise.resolve('') : this.#recognise(stt, options, heard)
     // Who waits for the words hears of a fault; nobody has to.
     this.transcript.catch(() => {})

@@ -168,7 +168,6 @@ t.test('a recogniser that predicts the ends of turns', async t => {
   /** Is as sure as this that the speaker is done, whatever is said. */
   const predicting = (pause: number): SttEngine => ({
     name: 'predicting',
-    turns: true,
     async * transcribe (audio, { signal }) {
       for await (const chunk of audio) if (chunk.length > 0) yield { delta: '', tentative: 'I think', pause }
       signal.throwIfAborted()

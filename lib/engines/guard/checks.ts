@@ -10,7 +10,7 @@ export function checkFrame (frame: SpeechFrame, engine: string): void {
 }
 
 export function checkTranscript (chunk: TranscriptChunk, engine: string): void {
-  if (!isObject(chunk) || typeof chunk.delta !== 'string' || !isOptionalText(chunk.tentative)) throw garbled('stt', engine, 'something that is no text')
+  if (!isObject(chunk) || typeof chunk.delta !== 'string' || !isOptionalText(chunk.tentative) || !(chunk.pause === undefined || Number.isFinite(chunk.pause))) throw garbled('stt', engine, 'something that is no text')
 }
 
 export function checkSpeech (chunk: SpeechChunk, engine: string): void {

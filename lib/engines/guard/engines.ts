@@ -123,7 +123,7 @@ export function guardEngines ({ engines, fallbacks = {}, policies = {}, observer
           work: () => owesAlways,
           candidates: candidates((engine, signal) =>
             // A model that is named is one of the first engine's.
-            engine.generate(engine === primary ? request : { ...request, model: undefined }, { signal }))
+            engine.generate(engine === primary ? request : { ...request, model: undefined, extra: undefined }, { signal }))
         })
       }
     }
@@ -134,6 +134,8 @@ export function guardEngines ({ engines, fallbacks = {}, policies = {}, observer
     return {
       ...base,
       get voices () { return primary.voices },
+      get openVoices () { return primary.openVoices === true },
+      voicePath: path => primary.voicePath?.(path) === true,
       synthesize (text, { signal, ...options }) {
         const input = new Replay(text, TEXT_KEPT)
         return guardStream<string, SpeechChunk>({
@@ -146,8 +148,9 @@ export function guardEngines ({ engines, fallbacks = {}, policies = {}, observer
           counts: () => true,
           work: () => new SpeechWork(),
           candidates: candidates((engine, signal, work) => {
-            const voice = engine === primary ? options.voice : voiceOf(engine, options.voice)
-            return engine.synthesize(input.read(work), { ...options, voice, signal })
+            // What a character wishes of the first engine says nothing to a stand-in.
+            const wishes = engine === primary ? {} : { voice: voiceOf(engine, options.voice), model: undefined, extra: undefined }
+            return engine.synthesize(input.read(work), { ...options, ...wishes, signal })
           })
         })
       }

@@ -26,7 +26,6 @@ export function createKyutaiStt (options: KyutaiOptions = {}): SttEngine {
 
   return {
     name: 'kyutai',
-    turns: true,
 
     start: () => instances.check(new AbortController().signal),
     check: signal => instances.check(signal),
