@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { readOptions, type DramatisOptions } from './lib/options.js'
 import access from './plugins/access.js'
 import characters from './plugins/characters.js'
+import cors from './plugins/cors.js'
 import engines from './plugins/engines.js'
 import errors from './plugins/errors.js'
 import formats from './plugins/formats.js'
@@ -28,6 +29,7 @@ async function dramatis (fastify: FastifyInstance, options: DramatisOptions): Pr
   await fastify.register(sessions)
   await fastify.register(metrics)
   await fastify.register(websocket)
+  await fastify.register(cors)
   await fastify.register(access)
   await fastify.register(engines)
   await fastify.register(formats)

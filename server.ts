@@ -4,14 +4,16 @@ import { readFile } from 'node:fs/promises'
 import { createSecureContext } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import closeWithGrace from 'close-with-grace'
-import Fastify, { LogController } from 'fastify'
+import Fastify, { LogController, type FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
 import dramatis from './app.js'
+import { withoutKeys } from './lib/access/api-keys.js'
 import { EngineError } from './lib/engines/engine.js'
 import { readEnvironment, type ServerSettings } from './lib/environment.js'
 import { OptionsError } from './lib/options.js'
 
 /** How long after the drain the rest of the shutdown may take. Milliseconds. */
-const CLOSE_MS = 5000
+const CLOSE_MS = 8000
 
 export interface StartOptions {
   /** Tell where it listens in JSON. */
@@ -32,25 +34,34 @@ export async function startServer (how: StartOptions = {}): Promise<number> {
 // Not when the command line imports it.
 if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) await startServer()
 
-async function start ({ host, port, logLevel, tls, options }: ServerSettings, { json = false }: StartOptions): Promise<void> {
+async function start ({ host, port, logLevel, tls, trustProxy, options }: ServerSettings, { json = false }: StartOptions): Promise<void> {
   const fastify = Fastify({
-    logger: { level: logLevel },
+    logger: {
+      level: logLevel,
+      serializers: { req: ({ method, url, ip }: FastifyRequest) => ({ method, url: withoutKeys(url), address: ip }) }
+    },
+    trustProxy,
+    // While it drains, readiness and refusals have bodies of their own.
+    return503OnClosing: false,
     // Sessions log their own lines; a line for every probe would bury them.
     logController: new LogController({ disableRequestLogging: true }),
     ...tls === null ? {} : { https: await readCertificate(tls) }
   })
   try {
-    await fastify.register(dramatis, options)
+    // Not in a scope of its own: what follows needs what it decorates.
+    await fastify.register(fp(async (instance, options) => dramatis(instance, options)), options)
     await fastify.listen({ host, port })
   } catch (error) {
     await fastify.close()
     throw error
   }
   closeWithGrace({
-    delay: (options.limits?.drainSeconds ?? 20) * 1000 + CLOSE_MS, logger: fastify.log, skip: ['unhandledRejection']
+    delay: (options.limits?.drainSeconds ?? 20) * 1000 + CLOSE_MS, logger: fastify.log, skip: ['unhandledRejection', 'uncaughtException', 'SIGHUP']
   }, () => fastify.close())
-  // A promise that a session forgot must not end all the others.
+  process.on('SIGHUP', () => fastify.dramatisReloadKeys())
+  // What one session forgot to await or to catch must not end all the others.
   process.on('unhandledRejection', error => fastify.log.error({ err: error }, 'A promise was rejected and nobody awaits it'))
+  process.on('uncaughtException', error => fastify.log.error({ err: error }, 'An error was thrown and nobody caught it'))
 
   const isDemo = options.llm !== undefined && 'engine' in options.llm && options.llm.engine === 'demo'
   const url = fastify.listeningOrigin

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { Type, type Static, type TSchema } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import { guardOptions, guardVariables } from './guard-environment.js'
@@ -18,6 +19,10 @@ export const Environment = Type.Object({
   LOG_LEVEL: Type.Unsafe<string>({ ...OneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'), default: 'info' }),
   API_KEYS: Text('Comma-separated; empty only on a loopback host.'),
   ALLOW_ANONYMOUS: Type.Optional(OneOf('true', 'false')),
+  KEYS_FILE: Text('JSON file of further keys, with limits of their own (docs/access.md).'),
+  KEYS_IN_QUERY: Type.Optional(OneOf('true', 'false')),
+  ALLOWED_HOSTS: Text('Comma-separated names, without port, that the server may be reached by; `*` is any.'),
+  TRUST_PROXY: Text('Whose forwarded addresses are believed: true, a number of hops, or comma-separated addresses.'),
   ALLOWED_ORIGINS: Text('Comma-separated origins of pages that may connect.'),
   CHARACTERS_DIR: Text('The default cast.'),
   CHARACTERS_ROOTS: Text('name=/path pairs, comma-separated.'),
@@ -37,8 +42,13 @@ export const Environment = Type.Object({
   TTS_MODEL: Text('local: folder of a sherpa-onnx voice; openai: name of the model.'),
   ...guardVariables as object,
   MAX_SESSIONS: Type.Optional(Type.Integer({ minimum: 1 })),
+  MAX_SESSIONS_PER_ADDRESS: Type.Optional(Type.Integer({ minimum: 0, description: 'Sessions of one address; 0 is any number.' })),
+  MAX_EVENTS_PER_SECOND: Type.Optional(Type.Integer({ minimum: 1, description: 'Client events read from a session.' })),
+  MAX_UNCOMMITTED_SECONDS: Seconds('Audio that may wait uncommitted in a session.', 1),
   MAX_SESSION_SECONDS: Seconds('Length of a session.', 1),
   IDLE_TIMEOUT_SECONDS: Seconds('Time without a client event; 0 is off.'),
+  PING_SECONDS: Seconds('Silence after which a client is asked whether it is there; 0 is never.'),
+  AHEAD_SECONDS: Seconds('Sound of an answer that may be made before it can have been played; 0 is any.'),
   DRAIN_SECONDS: Seconds('Time that running responses have at shutdown.'),
   CONTEXT_TOKENS: Type.Optional(Type.Integer({ minimum: 256, description: 'Tokens that the language model is sent at most, estimated.' })),
   STRICT: Type.Optional(OneOf('true', 'false')),
@@ -53,6 +63,8 @@ export interface ServerSettings {
   port: number
   logLevel: string
   tls: { cert: string, key: string } | null
+  /** As Fastify takes it. */
+  trustProxy: boolean | string[] | ((address: string, hop: number) => boolean)
   options: DramatisOptions
 }
 
@@ -67,10 +79,10 @@ export function readEnvironment (given: Record<string, string | undefined>): Ser
   const { HOST: host, PORT: port, TLS_CERT: cert, TLS_KEY: key } = values
   if ((cert === undefined) !== (key === undefined)) throw new OptionsError('TLS_CERT and TLS_KEY go together: only one of them is set.')
   const apiKeys = list(values.API_KEYS)
-  if (apiKeys.length === 0 && !LOOPBACK.test(host) && values.ALLOW_ANONYMOUS !== 'true') {
-    throw new OptionsError(`API_KEYS is empty, and HOST ${host} can be reached from other machines: set API_KEYS, or ALLOW_ANONYMOUS=true to let everybody in.`)
+  if (apiKeys.length === 0 && values.KEYS_FILE === undefined && !LOOPBACK.test(host) && values.ALLOW_ANONYMOUS !== 'true') {
+    throw new OptionsError(`API_KEYS is empty, and HOST ${host} can be reached from other machines: set API_KEYS or KEYS_FILE, or ALLOW_ANONYMOUS=true to let everybody in.`)
   }
-  return { host, port, logLevel: values.LOG_LEVEL, tls: cert === undefined ? null : { cert, key: key! }, options: toOptions(values, apiKeys) }
+  return { host, port, logLevel: values.LOG_LEVEL, tls: cert === undefined ? null : { cert, key: key! }, trustProxy: trustProxy(values.TRUST_PROXY), options: toOptions(values, apiKeys) }
 }
 
 /** Numbers where the schema wants them; text that is no number stays, to be told as it was given. */
@@ -86,6 +98,10 @@ function toOptions (values: Environment, apiKeys: string[]): DramatisOptions {
   const remote = values.LLM_ENGINE === 'openai' || (values.LLM_ENGINE === undefined && values.LLM_BASE_URL !== undefined)
   return {
     apiKeys,
+    ...given({ keysFile: values.KEYS_FILE }),
+    queryKeys: values.KEYS_IN_QUERY === 'true',
+    // Whoever lets everybody in on purpose has something in front that decides.
+    ...values.ALLOWED_HOSTS !== undefined ? { allowedHosts: list(values.ALLOWED_HOSTS) } : values.ALLOW_ANONYMOUS === 'true' ? { allowedHosts: ['*'] } : {},
     ...values.ALLOWED_ORIGINS === undefined ? {} : { allowedOrigins: list(values.ALLOWED_ORIGINS) },
     characters: given({
       directory: values.CHARACTERS_DIR,
@@ -99,6 +115,11 @@ function toOptions (values: Environment, apiKeys: string[]): DramatisOptions {
     tts: speech(values, 'TTS'),
     limits: given({
       sessions: values.MAX_SESSIONS,
+      sessionsPerAddress: values.MAX_SESSIONS_PER_ADDRESS,
+      eventsPerSecond: values.MAX_EVENTS_PER_SECOND,
+      uncommittedSeconds: values.MAX_UNCOMMITTED_SECONDS,
+      pingSeconds: values.PING_SECONDS,
+      aheadSeconds: values.AHEAD_SECONDS,
       sessionSeconds: values.MAX_SESSION_SECONDS,
       idleSeconds: values.IDLE_TIMEOUT_SECONDS,
       drainSeconds: values.DRAIN_SECONDS,
@@ -114,6 +135,24 @@ function speech (values: Environment, stage: 'STT' | 'TTS') {
   const engine = (values[`${stage}_ENGINE`] ?? (baseUrl === undefined ? 'local' : 'openai')) as 'local' | 'openai' | 'kyutai'
   const apiKey = values[`${stage}_API_KEY`] ?? (engine === 'openai' ? values.OPENAI_API_KEY : undefined)
   return given({ engine, baseUrl, apiKey, model: values[`${stage}_MODEL`], ...guardOptions(values, stage) })
+}
+
+function trustProxy (text: string | undefined): ServerSettings['trustProxy'] {
+  if (text === undefined || text === 'false') return false
+  if (text === 'true') return true
+  const given = list(text)
+  if (given.length === 1 && /^\d+$/.test(given[0]!)) {
+    const hops = Number(given[0])
+    return (address, hop) => hop < hops
+  }
+  for (const one of given) {
+    const [address, bits, ...rest] = one.split('/')
+    const version = isIP(address!)
+    const isNamed = /^(loopback|linklocal|uniquelocal)$/.test(one)
+    const isRange = version !== 0 && rest.length === 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128)))
+    if (!isNamed && !isRange) throw new OptionsError(`TRUST_PROXY is wrong: expected true, false, a number of hops, or addresses, but found '${one}'.`)
+  }
+  return given
 }
 
 function roots (text: string | undefined): Record<string, string> {

@@ -16,6 +16,7 @@ const codes = {
   input_audio_buffer_full: 'The input audio buffer holds as much uncommitted audio as it may.',
   conversation_already_has_active_response: 'The conversation already has an active response.',
   response_cancel_not_active: 'Cancellation failed: no active response found.',
+  conversation_full: 'The conversation holds as much as it may.',
   context_length_exceeded: 'The conversation is longer than the model is sent.',
   item_create_invalid_item_id: 'The item cannot be placed there.',
   item_retrieve_invalid_item_id: 'No such item.',
@@ -23,7 +24,7 @@ const codes = {
   item_truncate_invalid_item_id: 'No such item.',
   unsupported_content_type: 'Only model output audio messages can be truncated.',
   session_expired: 'The session is over.',
-  rate_limit_exceeded: 'Too many events.',
+  rate_limit_exceeded: 'Too much at a time.',
   // Character directories
   invalid_directory_format: 'The directory is not a name or path.',
   directory_not_allowed: 'The directory is outside of every root.',
@@ -45,6 +46,7 @@ const codes = {
   upgrade_required: 'This path is a WebSocket: connect with an upgrade.',
   invalid_api_key: 'Incorrect API key provided.',
   origin_not_allowed: 'This origin may not connect.',
+  host_not_allowed: 'This server is not to be reached by that name.',
   session_limit_reached: 'The server has as many sessions as it may.',
   server_draining: 'The server is shutting down.',
   server_error: 'The server had an error.'
@@ -60,6 +62,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   upgrade_required: 426,
   invalid_api_key: 401,
   origin_not_allowed: 403,
+  host_not_allowed: 403,
   rate_limit_exceeded: 429,
   session_limit_reached: 503,
   server_draining: 503,
@@ -69,12 +72,17 @@ const statuses: Partial<Record<ErrorCode, number>> = {
 /** Codes with a status of their own: mostly refusals before the upgrade. */
 export const statusCodes = Object.keys(statuses) as ErrorCode[]
 
+/** Seconds after which a refusal may be over, where nobody knows better. */
+const retries: Partial<Record<ErrorCode, number>> = { session_limit_reached: 5, server_draining: 5 }
+
 export interface RealtimeErrorOptions {
   message?: string
   /** Dotted path of the field at fault. */
   param?: string | null
   /** What a program can use beside the message, such as the errors of each file. */
   details?: unknown
+  /** Seconds after which it is worth trying again: the `Retry-After` of a refusal. */
+  retryAfter?: number
   cause?: unknown
 }
 
@@ -84,12 +92,14 @@ export class RealtimeError extends Error {
   readonly code: ErrorCode
   readonly param: string | null
   readonly details: unknown
+  readonly retryAfter: number | null
 
   constructor (code: ErrorCode, options: RealtimeErrorOptions = {}) {
     super(options.message ?? codes[code], options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.param = options.param ?? null
     this.details = options.details
+    this.retryAfter = options.retryAfter ?? retries[code] ?? null
   }
 
   /** `invalid_request_error` when the client can mend it, else `server_error`. */

@@ -58,14 +58,29 @@ export const LimitOptions = Type.Object({
   idleSeconds: Seconds({ default: 0, description: 'Time without a client event after which a session is closed; 0 is never.' }),
   drainSeconds: Seconds({ default: 20, description: 'How long running responses may take to finish at shutdown.' }),
   uncommittedSeconds: Seconds({ minimum: 1, default: 600, description: 'Audio that may wait uncommitted in a session.' }),
+  eventsPerSecond: Type.Integer({ minimum: 1, default: 10_000, description: 'Client events read from a session a second, each 4 KiB of a frame counting as one more; twice as many may come at once. Over it the socket is read more slowly, and the client told so (`rate_limit_exceeded`).' }),
+  sendBytes: Type.Integer({ minimum: 64 * 1024, default: 8 * 1024 * 1024, description: 'Bytes that may wait for a client that does not read; over it the socket is closed with 1013. From 512 KiB on no more audio or text is made for it until it has read.' }),
+  aheadSeconds: Seconds({ default: 0, description: 'Seconds of an answer\'s sound that may be made before they can have been played; 0 is any number.' }),
+  conversationItems: Type.Integer({ minimum: 1, default: 10_000, description: 'Items of a conversation; more are refused with `conversation_full`.' }),
+  conversationBytes: Type.Integer({ minimum: 1024, default: 32 * 1024 * 1024, description: 'Bytes of text and images that a client puts into a conversation; more are refused with `conversation_full`.' }),
+  outOfBandResponses: Type.Integer({ minimum: 0, default: 16, description: 'Responses under way at a time in a session outside of its conversation; more are refused with `rate_limit_exceeded`.' }),
+  waitingReloads: Type.Integer({ minimum: 0, default: 4, description: 'Reloads that wait for the one under way in a session; more are refused with `rate_limit_exceeded`.' }),
+  instructionsLength: Type.Integer({ minimum: 1, maximum: 256_000, default: 256_000, description: 'Characters of a client\'s instructions; longer ones are refused with `string_above_max_length`.' }),
+  toolsLength: Type.Integer({ minimum: 1, default: 256_000, description: 'Characters of a client\'s tools as JSON; longer ones are refused with `string_above_max_length`.' }),
+  pingSeconds: Seconds({ default: 30, description: 'Time after which a silent client is asked whether it is still there; gone is who says nothing for as long again. 0 is never.' }),
+  sessionsPerAddress: Type.Integer({ minimum: 0, default: 0, description: 'Sessions at a time from one address; more are refused with 429. 0 is any number.' }),
   audioHistorySeconds: Seconds({ default: 300, description: 'Recordings kept in a session for `conversation.item.retrieve`.' }),
   contextTokens: Type.Integer({ minimum: 256, default: 28_672, description: 'Tokens of instructions, tools and conversation that the model is sent, estimated at four characters each; the session\'s `truncation` says what happens over it. Set it below the context of a smaller model.' }),
   clientSecrets: Type.Integer({ minimum: 1, default: 10_000, description: 'Ephemeral keys that may be valid at a time; more are refused with 429.' }),
+  clientSecretBytes: Type.Integer({ minimum: 1024, default: 64 * 1024 * 1024, description: 'Bytes of the sessions that ephemeral keys bring, together; more are refused with 429.' }),
   frameBytes: Type.Integer({ minimum: 1024, default: 22 * 1024 * 1024, description: 'Length of a frame; longer ones close the socket with 1009.' })
 }, { additionalProperties: false, default: {} })
 
 const Schema = Type.Object({
   apiKeys: Type.Array(Text, { default: [], description: 'Keys that may connect; none: everybody.' }),
+  keysFile: Type.Optional(Type.String({ minLength: 1, description: 'JSON file of further keys, by name and with limits of their own; read again when it changes (docs/access.md).' })),
+  queryKeys: Type.Boolean({ default: false, description: 'Take a key from the query (`?api_key=`) too. Queries end up in the logs of everything in between.' }),
+  allowedHosts: Type.Optional(Type.Array(Text, { description: 'Names, without port, that the server may be reached by (`Host`); `*` is any. Default: where no key is needed and the connection comes in at a loopback address, the names of loopback; elsewhere any.' })),
   allowedOrigins: Type.Optional(Type.Array(Text, { description: 'Browser origins that may connect. Default: the same origin, and localhost on any port.' })),
   strict: Type.Boolean({ default: false, description: 'Refuse parameters that the protocol does not know (`unknown_parameter`), as the hosted API does.' }),
   characters: CharacterOptions,
@@ -94,6 +109,9 @@ export type Options = Settled & Engines
 /** What an embedder passes to `app.register(dramatis, options)`. Everything has a default. */
 export type DramatisOptions = Engines & {
   apiKeys?: string[]
+  keysFile?: string
+  queryKeys?: boolean
+  allowedHosts?: string[]
   allowedOrigins?: string[]
   strict?: boolean
   characters?: Partial<Settled['characters']>

@@ -1,42 +1,90 @@
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { createKeyCheck, presentedKey } from '../lib/access/api-keys.js'
+import { presentedKey, QUERY_KEY } from '../lib/access/api-keys.js'
 import { MemorySecrets } from '../lib/access/client-secrets.js'
+import { isHostAllowed } from '../lib/access/hosts.js'
+import { Keyring, type Key } from '../lib/access/keyring.js'
+import { readKeysFile, watchKeysFile } from '../lib/access/keys-file.js'
 import { isOriginAllowed } from '../lib/access/origins.js'
 import { RealtimeError } from '../lib/errors.js'
 import type { SessionUpdate } from '../lib/realtime/events/session-object.js'
 
 /**
- * Hooks for routes that need a key; both also refuse foreign origins. `fastify.dramatisAdmit` takes API
- * keys alone, `fastify.dramatisAdmitSession` ephemeral ones too, and leaves what theirs brings in
- * `request.clientSecret`. `fastify.dramatisSecrets` holds those.
+ * Who may connect. `fastify.dramatisAdmit` and `fastify.dramatisAdmitSession` are hooks for routes that need
+ * a key: the first takes API keys alone, the second ephemeral ones too, and leaves what theirs brings in
+ * `request.clientSecret`. Both refuse foreign origins, and leave the API key in `request.apiKey`.
+ * `fastify.dramatisSecrets` holds ephemeral keys; `fastify.dramatisReloadKeys` reads the keys file again.
  */
 export default fp(async function access (fastify) {
-  const { apiKeys, allowedOrigins, limits } = fastify.dramatisOptions
-  const isKnown = createKeyCheck(apiKeys)
-  const secrets = new MemorySecrets<SessionUpdate>(limits.clientSecrets)
+  const { apiKeys, keysFile, queryKeys, allowedOrigins, allowedHosts, limits, characters } = fastify.dramatisOptions
+  const sessions = fastify.dramatisSessions
+  const keyring = new Keyring(apiKeys)
+  const roots = Object.keys(characters.roots)
+  const secrets = new MemorySecrets<SessionUpdate>(limits.clientSecrets, limits.clientSecretBytes)
+  if (keysFile !== undefined) keyring.replace(readKeysFile(keysFile, roots))
+  fastify.decorate('dramatisKeyring', keyring)
   fastify.decorate('dramatisSecrets', secrets)
   fastify.decorateRequest('clientSecret', null)
+  fastify.decorateRequest('apiKey', null)
+
+  fastify.decorate('dramatisReloadKeys', () => {
+    if (keysFile === undefined) return
+    try {
+      const gone = keyring.replace(readKeysFile(keysFile, roots))
+      // Who is no longer trusted is not listened to any longer either.
+      for (const name of gone) sessions.revoke(name)
+      fastify.log.info({ removed: gone }, 'keys reloaded')
+    } catch (error) {
+      fastify.log.error(`${(error as Error).message} The keys read before are kept.`)
+    }
+  })
+
+  if (keysFile !== undefined) {
+    const stopWatching = watchKeysFile(keysFile, fastify.dramatisReloadKeys)
+    fastify.addHook('onClose', async () => stopWatching())
+  }
+
+  const anyHost = allowedHosts === undefined && !keyring.open
+  if (!anyHost) {
+    fastify.addHook('onRequest', async ({ headers, socket }) => {
+      if (!isHostAllowed(headers.host, socket?.localAddress, allowedHosts)) throw new RealtimeError('host_not_allowed')
+    })
+  }
 
   fastify.decorate('dramatisAdmit', async (request: FastifyRequest) => {
     checkOrigin(request)
-    const key = presentedKey(request.headers)
-    if (!isKnown(key)) throw new RealtimeError('invalid_api_key')
+    admit(request, keyring.find(shownKey(request)))
   })
 
   fastify.decorate('dramatisAdmitSession', async (request: FastifyRequest) => {
     checkOrigin(request)
-    const key = presentedKey(request.headers)
-    if (key?.startsWith('ek_') === true) {
-      request.clientSecret = await secrets.find(key)
-      if (request.clientSecret !== null) return
-      // Where everybody may connect, a key that is over must still not open a session without its settings.
-      throw new RealtimeError('invalid_api_key')
+    const shown = shownKey(request)
+    if (shown?.startsWith('ek_') !== true) {
+      admit(request, keyring.find(shown))
+      return
     }
-    if (!isKnown(key)) throw new RealtimeError('invalid_api_key')
+    const secret = await secrets.find(shown)
+    // Where everybody may connect, a key that is over must still not open a session without its settings.
+    if (secret === null) throw new RealtimeError('invalid_api_key')
+    request.clientSecret = secret
+    // It counts as the key it was made with, and ends with it.
+    admit(request, secret.key === null ? null : keyring.named(secret.key))
   })
 
-  function checkOrigin ({ headers }: FastifyRequest): void {
-    if (!isOriginAllowed(headers.origin, headers.host, allowedOrigins)) throw new RealtimeError('origin_not_allowed')
+  function admit (request: FastifyRequest, key: Key | null): void {
+    if (key === null && !keyring.open) throw new RealtimeError('invalid_api_key')
+    request.apiKey = key
+    if (key !== null) keyring.count(key)
   }
-}, { name: 'dramatis-access', fastify: '5.x' })
+
+  function shownKey ({ headers, query }: FastifyRequest): string | null {
+    const shown = presentedKey(headers)
+    if (shown !== null || !queryKeys) return shown
+    const inQuery = (query as Record<string, unknown>)[QUERY_KEY]
+    return typeof inQuery === 'string' ? inQuery : null
+  }
+
+  function checkOrigin ({ headers, host }: FastifyRequest): void {
+    if (!isOriginAllowed(headers.origin, host, allowedOrigins)) throw new RealtimeError('origin_not_allowed')
+  }
+}, { name: 'dramatis-access', fastify: '5.x', dependencies: ['dramatis-sessions'] })

@@ -1,4 +1,5 @@
 import type { ClientSecret, ClientSecretStore } from '../lib/access/client-secrets.js'
+import type { Key, Keyring } from '../lib/access/keyring.js'
 import type { CharacterLibrary } from '../lib/characters/library.js'
 import type { CharacterRegistry } from '../lib/characters/registry.js'
 import type { Engines } from '../lib/engines/engine.js'
@@ -7,6 +8,7 @@ import type { Guard } from '../lib/engines/guard/engines.js'
 import type { Metrics } from '../lib/metrics.js'
 import type { Options } from '../lib/options.js'
 import type { SessionUpdate } from '../lib/realtime/events/session-object.js'
+import type { Heartbeat } from '../lib/realtime/heartbeat.js'
 import type { LiveSessions } from '../lib/realtime/live-sessions.js'
 
 // All additions to Fastify's types. app.ts imports this file, or embedders would not see them.
@@ -16,6 +18,9 @@ declare module 'fastify' {
     dramatisOptions: Options
     dramatisAdmit (request: FastifyRequest): Promise<void>
     dramatisAdmitSession (request: FastifyRequest): Promise<void>
+    dramatisKeyring: Keyring
+    /** Reads the keys file again, if there is one; a broken one is logged and changes nothing. */
+    dramatisReloadKeys (): void
     dramatisSecrets: ClientSecretStore<SessionUpdate>
     dramatisEngines: Engines
     dramatisHealth (): Promise<Health>
@@ -23,6 +28,7 @@ declare module 'fastify' {
     dramatisLibrary: CharacterLibrary
     dramatisMetrics: Metrics
     dramatisSessions: LiveSessions
+    dramatisHeartbeat: Heartbeat
   }
 
   interface FastifyRequest {
@@ -30,5 +36,7 @@ declare module 'fastify' {
     characters: CharacterRegistry | null
     /** What the ephemeral key brings that the client connects with, if it does. */
     clientSecret: ClientSecret<SessionUpdate> | null
+    /** The API key that the client connects with, itself or by an ephemeral one; null where none is needed. */
+    apiKey: Key | null
   }
 }

@@ -67,7 +67,8 @@ async function checkDefaultCast (fastify: FastifyInstance): Promise<void> {
 export async function openCast (request: FastifyRequest): Promise<void> {
   const { characters: directory } = request.query as { characters?: string }
   const session = { id: createId('sess'), startedAt: new Date(), language: null }
-  const registry = await request.server.dramatisLibrary.open(session, directory).catch(error => {
+  const { roots } = request.apiKey?.limits ?? {}
+  const registry = await request.server.dramatisLibrary.open(session, directory, roots).catch(error => {
     throw error instanceof RealtimeError ? new RealtimeError(error.code, { message: error.message, param: 'characters' }) : error
   })
   request.characters = registry

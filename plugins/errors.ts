@@ -5,7 +5,8 @@ import { RealtimeError } from '../lib/errors.js'
 export default fp(async function errors (fastify) {
   fastify.setErrorHandler<Error & { statusCode?: number, validation?: { instancePath: string }[] }>((error, request, reply) => {
     if (error instanceof RealtimeError) {
-      const { type, code, message, param, status, details } = error
+      const { type, code, message, param, status, details, retryAfter } = error
+      if (retryAfter !== null) reply.header('retry-after', String(retryAfter))
       return reply.code(status).send({ error: { type, code, message, param, ...details === undefined ? {} : { details } } })
     }
     const status = error.statusCode ?? 500

@@ -1,12 +1,23 @@
 import websocket from '@fastify/websocket'
 import fp from 'fastify-plugin'
+import { Heartbeat } from '../lib/realtime/heartbeat.js'
 
-/** Sockets: the embedder's @fastify/websocket if it registered one before, else our own. */
+/**
+ * Sockets: the embedder's @fastify/websocket if it registered one before, else our own.
+ * `fastify.dramatisHeartbeat` finds those whose other end is gone.
+ */
 export default fp(async function sockets (fastify) {
+  const { limits } = fastify.dramatisOptions
+  const heartbeat = new Heartbeat(limits.pingSeconds)
+  fastify.decorate('dramatisHeartbeat', heartbeat)
+  fastify.addHook('onClose', async () => heartbeat.stop())
+
   if (fastify.hasDecorator('websocketServer')) return
   await fastify.register(websocket, {
     options: {
-      maxPayload: fastify.dramatisOptions.limits.frameBytes,
+      maxPayload: limits.frameBytes,
+      // Audio does not shrink, and a deflating socket takes half a megabyte.
+      perMessageDeflate: false,
       // Of the protocols a browser offers one carries its key: only this one is ever answered.
       handleProtocols: offered => offered.has('realtime') ? 'realtime' : false
     },

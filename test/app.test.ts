@@ -10,6 +10,7 @@ import { WebSocket } from 'ws'
 import dramatis from '../app.js'
 import { packageRoot } from '../lib/package-root.js'
 import { cannedEngines } from './support/engines.js'
+import { refusal, type Refusal } from './support/refusal.js'
 import { startServer, testServer } from './support/server.js'
 
 const run = promisify(execFile)
@@ -118,7 +119,7 @@ t.test('a full server refuses the next session, and takes it when another has le
   const client = await server.connect()
   t.match(await refusal(url), { status: 503, body: { error: { type: 'server_error', code: 'session_limit_reached' } } })
   await client.close()
-  let again: TestRefusal | null
+  let again: Refusal | null
   do again = await refusal(url).catch(() => null)
   while (again?.status === 503)
 })
@@ -215,22 +216,3 @@ t.test('it embeds from a packed build by import and by require', async t => {
     t.equal(stdout.trim(), 'function true', file)
   }
 })
-
-interface TestRefusal { status: number, body: any }
-
-/** What a refused upgrade answers. */
-function refusal (url: string, headers: Record<string, string> = {}): Promise<TestRefusal> {
-  return new Promise((resolve, reject) => {
-    const socket = new WebSocket(url, { headers })
-    socket.on('open', () => {
-      socket.close()
-      reject(new Error('The socket opened.'))
-    })
-    socket.on('error', () => {})
-    socket.on('unexpected-response', (request, response) => {
-      let text = ''
-      response.on('data', chunk => { text += chunk })
-      response.on('end', () => resolve({ status: response.statusCode!, body: JSON.parse(text) }))
-    })
-  })
-}

@@ -1,6 +1,8 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { createHash } from 'node:crypto'
 
 const SUBPROTOCOL = 'openai-insecure-api-key.'
+/** Of the query, where keys may stand in it. */
+export const QUERY_KEY = 'api_key'
 
 /** The key a client shows: the `Authorization` header, or a browser's subprotocol (PROTOCOL section 2.1). */
 export function presentedKey (headers: Record<string, string | string[] | undefined>): string | null {
@@ -10,18 +12,12 @@ export function presentedKey (headers: Record<string, string | string[] | undefi
   return offered.find(name => name.startsWith(SUBPROTOCOL))?.slice(SUBPROTOCOL.length) ?? null
 }
 
-/** Tells known keys from others in a time that says nothing about them. */
-export function createKeyCheck (keys: readonly string[]): (key: string | null) => boolean {
-  const known = keys.map(digest)
-  return key => {
-    if (known.length === 0) return true
-    if (key === null) return false
-    const given = digest(key)
-    // Every key is compared, whichever one fits.
-    return known.reduce((found, one) => timingSafeEqual(one, given) || found, false)
-  }
+/** What is kept and compared in place of a key. */
+export function digest (key: string): Buffer {
+  return createHash('sha256').update(key).digest()
 }
 
-function digest (key: string): Buffer {
-  return createHash('sha256').update(key).digest()
+/** A URL as it may be logged: without the value of any key in its query. */
+export function withoutKeys (url: string): string {
+  return url.replace(/([?&](?:api[-_]?key|key|token|access_token|ek)=)[^&#]*/gi, '$1[redacted]')
 }

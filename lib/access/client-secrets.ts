@@ -1,8 +1,10 @@
-import { createHash } from 'node:crypto'
 import { RealtimeError } from '../errors.js'
+import { digest } from './api-keys.js'
 
 /** What an ephemeral key brings to the session it opens. */
 export interface ClientSecret<T = unknown> {
+  /** Name of the API key it was made with, whose limits are its own; null where none was needed. */
+  key: string | null
   configuration: T
 }
 
@@ -21,37 +23,51 @@ export interface ClientSecretStore<T = unknown> {
 /** Keys of this process. They are kept as digests: the memory of the server gives none of them away. */
 export class MemorySecrets<T> implements ClientSecretStore<T> {
   readonly #limit: number
+  readonly #maxBytes: number
   readonly #now: () => number
-  readonly #secrets = new Map<string, { secret: ClientSecret<T>, expiresAt: number }>()
+  readonly #secrets = new Map<string, { secret: ClientSecret<T>, expiresAt: number, bytes: number }>()
+  #bytes = 0
 
   /**
    * @param limit keys valid at a time
+   * @param maxBytes of their configurations together, as JSON
    * @param now unix seconds
    */
-  constructor (limit: number, now: () => number = () => Date.now() / 1000) {
+  constructor (limit: number, maxBytes: number, now: () => number = () => Date.now() / 1000) {
     this.#limit = limit
+    this.#maxBytes = maxBytes
     this.#now = now
   }
 
   async add (key: string, secret: ClientSecret<T>, expiresAt: number): Promise<void> {
-    if (this.#secrets.size >= this.#limit) this.#forgetExpired()
-    if (this.#secrets.size >= this.#limit) {
-      throw new RealtimeError('rate_limit_exceeded', { message: `The server holds ${this.#limit} ephemeral keys, as many as it may. Wait until some have expired.` })
+    const bytes = JSON.stringify(secret.configuration).length
+    if (!this.#hasRoom(bytes)) this.#forgetExpired()
+    if (!this.#hasRoom(bytes)) {
+      throw new RealtimeError('rate_limit_exceeded', { message: `The server holds ${this.#secrets.size} ephemeral keys, as many as it may. Wait until some have expired.` })
     }
-    this.#secrets.set(digest(key), { secret, expiresAt })
+    this.#secrets.set(nameOf(key), { secret, expiresAt, bytes })
+    this.#bytes += bytes
   }
 
   async find (key: string): Promise<ClientSecret<T> | null> {
-    const found = this.#secrets.get(digest(key))
+    const found = this.#secrets.get(nameOf(key))
     return found === undefined || found.expiresAt <= this.#now() ? null : found.secret
+  }
+
+  #hasRoom (bytes: number): boolean {
+    return this.#secrets.size < this.#limit && this.#bytes + bytes <= this.#maxBytes
   }
 
   #forgetExpired (): void {
     const now = this.#now()
-    for (const [key, { expiresAt }] of this.#secrets) if (expiresAt <= now) this.#secrets.delete(key)
+    for (const [key, { expiresAt, bytes }] of this.#secrets) {
+      if (expiresAt > now) continue
+      this.#secrets.delete(key)
+      this.#bytes -= bytes
+    }
   }
 }
 
-function digest (key: string): string {
-  return createHash('sha256').update(key).digest('base64')
+function nameOf (key: string): string {
+  return digest(key).toString('base64')
 }

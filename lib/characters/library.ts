@@ -55,8 +55,12 @@ export interface CharacterLibraryOptions {
 export interface CharacterLibrary {
   /** The directory that a client means. Rejects with a RealtimeError of the directory codes, param `directory`. */
   resolve (directory: unknown): Promise<Place>
-  /** Instantiates a cast in a fresh namespace; default: the default cast. One without any valid character is an empty registry. */
-  open (session: SessionFacts, directory?: string): Promise<CharacterRegistry>
+  /**
+   * Instantiates a cast in a fresh namespace; default: the default cast. One without any valid character is an empty registry.
+   *
+   * @param roots names of those that the session may load from, beside `default`; default: all
+   */
+  open (session: SessionFacts, directory?: string, roots?: readonly string[]): Promise<CharacterRegistry>
   /** Namespaces alive. */
   readonly live: number
   /** Purges what is left, stops the compiler and the watchdog thread. */
@@ -69,7 +73,7 @@ function gone (error: unknown): boolean {
 }
 
 export function createCharacterLibrary (options: CharacterLibraryOptions): CharacterLibrary {
-  const roots = new Roots(options.directory, options.roots)
+  const allRoots = new Roots(options.directory, options.roots)
   const limits = readLimits(options.limits)
   const log = options.log ?? silent
   const observe = options.observe ?? (() => {})
@@ -120,7 +124,7 @@ export function createCharacterLibrary (options: CharacterLibraryOptions): Chara
     if (again !== undefined) log.warn(again === 0 ? fields : { ...fields, again }, message)
   }
 
-  async function load (directory: unknown, session: SessionFacts, reload: boolean): Promise<LoadedCast> {
+  async function load (roots: Roots, directory: unknown, session: SessionFacts, reload: boolean): Promise<LoadedCast> {
     const started = performance.now()
     const place = roots.resolve(directory)
     const plan = await plans.get(place.path, place.root).catch((error: unknown) => {
@@ -165,16 +169,17 @@ export function createCharacterLibrary (options: CharacterLibraryOptions): Chara
 
   return {
     async resolve (directory) {
-      return roots.resolve(directory)
+      return allRoots.resolve(directory)
     },
 
-    async open (session, directory = DEFAULT_ROOT) {
+    async open (session, directory = DEFAULT_ROOT, names) {
       if (closed) throw new Error('The character library is closed.')
-      const loaded = await load(directory, session, false)
+      const roots = names === undefined ? allRoots : allRoots.only(names)
+      const loaded = await load(roots, directory, session, false)
       const registry = new CharacterRegistry({
         session,
         loaded,
-        load,
+        load: (directory, session, reload) => load(roots, directory, session, reload),
         release: cast => release(cast, session),
         onPurge: registry => registries.delete(registry)
       })

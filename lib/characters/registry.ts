@@ -47,6 +47,7 @@ export class CharacterRegistry {
   #cast: Cast | undefined
   #report: LoadedCast['report']
   #queue: Promise<unknown> = Promise.resolve()
+  #reloading = 0
   /** Casts that were replaced and still have calls to end. */
   readonly #leaving = new Set<Promise<void>>()
   #purged: Promise<void> | undefined
@@ -61,6 +62,8 @@ export class CharacterRegistry {
   /** Canonical name, such as `default` or `team/winter`. */
   get directory (): string { return this.#report.directory }
   get size (): number { return this.#characters.length }
+  /** Reloads under way and waiting. */
+  get reloading (): number { return this.#reloading }
   /** Of the last load that was swapped in. */
   get report (): LoadReport { return { ...this.#report, characters: this.list() } }
 
@@ -85,7 +88,8 @@ export class CharacterRegistry {
 
   /** Replaces the cast. Rejects with a RealtimeError, the old cast in place, if that cannot be done. */
   reload (directory: unknown, hooks: ReloadHooks = {}): Promise<LoadReport> {
-    const result = this.#queue.then(() => this.#reload(directory, hooks))
+    this.#reloading++
+    const result = this.#queue.then(() => this.#reload(directory, hooks)).finally(() => { this.#reloading-- })
     this.#queue = result.catch(() => {})
     return result
   }

@@ -34,6 +34,12 @@ export class Roots {
     }
   }
 
+  /** These roots without those that are not named; the default cast's stays. */
+  only (names: readonly string[]): Roots {
+    const named = [...this.#roots].filter(([name]) => name !== DEFAULT_ROOT && names.includes(name))
+    return new Roots(this.#roots.get(DEFAULT_ROOT)!, Object.fromEntries(named))
+  }
+
   /** The directory that a client means. Throws a {@link RealtimeError} of the four directory codes. */
   resolve (directory: unknown): Place {
     if (typeof directory !== 'string' || directory.trim() === '' || directory.includes('\0')) {

@@ -17,6 +17,7 @@ export interface AnswerScope {
   readonly output: OutputScope
   readonly engines: Pick<Engines, 'llm' | 'tts'>
   readonly observer: SessionObserver
+  readonly aheadMs: number
   readonly tokens: TokenCount
   readonly signal: AbortSignal
   /** Hands an item to the response, which ends it if nobody else has. */
@@ -87,7 +88,7 @@ export class Answer {
   }
 
   async #ask (messages: LlmMessage[], count: number): Promise<Round> {
-    const { engines: { llm }, signal, observer, tokens } = this.#scope
+    const { engines: { llm }, output, signal, observer, tokens } = this.#scope
     const { character, maxTokens, toolChoice } = this.#plan
     const mustAnswer = count === MAX_ROUNDS - 1
     // A call that the client insists on is made once: after it the model is free to answer.
@@ -113,6 +114,8 @@ export class Answer {
       signal.throwIfAborted()
       if (first) observer.stage?.('llm_first_token', (performance.now() - asked) / 1000)
       first = false
+      // A client that does not read is not written for.
+      if (!output.outbox.roomy) await output.outbox.room(signal)
       switch (event.type) {
         case 'text':
           round.text += event.delta

@@ -17,7 +17,7 @@ export interface AudioReader {
  * @param param where the item stands in the event, for errors
  */
 export function clientEntry (given: ClientItem, reader: AudioReader, param: string): Entry {
-  const entry: Entry = { item: clientItem(given) }
+  const entry: Entry = { item: clientItem(given), size: sizeOf(given) }
   if (given.type !== 'message' || given.role !== 'user') return entry
   const item = entry.item as UserItem
   const pending: Promise<void>[] = []
@@ -43,4 +43,20 @@ export function clientEntry (given: ClientItem, reader: AudioReader, param: stri
     entry.transcribed.catch(() => {})
   }
   return entry
+}
+
+/** Bytes that an item takes about, its audio apart, which has a bound of its own. */
+function sizeOf (item: ClientItem): number {
+  const overhead = 256
+  switch (item.type) {
+    case 'function_call': return overhead + item.arguments.length
+    case 'function_call_output': return overhead + item.output.length
+    case 'message': {
+      let size = overhead
+      for (const part of item.content) {
+        size += 64 + ('text' in part ? part.text.length : 'image_url' in part ? part.image_url.length : part.transcript?.length ?? 0)
+      }
+      return size
+    }
+  }
 }

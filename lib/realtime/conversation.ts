@@ -11,17 +11,48 @@ export interface Entry {
   transcribed?: Promise<void>
   /** In the model's history but never on the wire: a tool call the server ran for a character. */
   hidden?: boolean
+  /** Bytes that a client's item takes, about; nothing for what the server makes. */
+  size?: number
+}
+
+export interface ConversationLimits {
+  /** Of recordings to keep for `conversation.item.retrieve`; older ones are dropped. */
+  audioBytes: number
+  items: number
+  /** Of what the client puts in. */
+  bytes: number
 }
 
 /** The items of one session in order. Sends nothing: its owner tells the client. */
 export class Conversation {
-  readonly #audioBytes: number
+  readonly #limits: ConversationLimits
   #entries: Entry[] = []
   readonly #ids = new Set<string>()
 
-  /** @param audioBytes of recordings to keep for `conversation.item.retrieve`; older ones are dropped. */
-  constructor (audioBytes: number) {
-    this.#audioBytes = audioBytes
+  #bytes = 0
+
+  constructor (limits: ConversationLimits) {
+    this.#limits = limits
+  }
+
+  /** Bytes of recordings that are kept. */
+  get audioBytes (): number {
+    return this.#limits.audioBytes
+  }
+
+  get full (): boolean {
+    return this.#entries.length >= this.#limits.items
+  }
+
+  /** Throws `conversation_full` if there is no room for one more item, of so many bytes. */
+  admit (size = 0): void {
+    const { items, bytes } = this.#limits
+    if (this.full) {
+      throw new RealtimeError('conversation_full', { message: `The conversation has ${items} items, as many as it may: delete some.` })
+    }
+    if (this.#bytes + size > bytes) {
+      throw new RealtimeError('conversation_full', { message: `The conversation holds ${this.#bytes} bytes of what you sent; with ${size} more it would be over ${bytes}. Delete items.` })
+    }
   }
 
   get entries (): readonly Entry[] {
@@ -56,6 +87,7 @@ export class Conversation {
     if (index === this.#entries.length) this.#entries.push(entry)
     else this.#entries.splice(index, 0, entry)
     this.#ids.add(entry.item.id)
+    this.#bytes += entry.size ?? 0
     return this.#visibleBefore(index)
   }
 
@@ -67,6 +99,7 @@ export class Conversation {
   delete (id: string): boolean {
     const index = this.#indexOf(id)
     if (index === -1 || this.#entries[index]!.hidden) return false
+    this.#bytes -= this.#entries[index]!.size ?? 0
     this.#entries.splice(index, 1)
     this.#ids.delete(id)
     return true
@@ -79,6 +112,7 @@ export class Conversation {
   clear (): void {
     this.#entries = []
     this.#ids.clear()
+    this.#bytes = 0
   }
 
   /** Drops the samples of the oldest recordings over the bound. */
@@ -88,7 +122,7 @@ export class Conversation {
       const recording = this.#entries[index]!.recording
       if (recording === undefined) continue
       bytes += recording.bytes
-      if (bytes > this.#audioBytes) recording.drop()
+      if (bytes > this.#limits.audioBytes) recording.drop()
     }
   }
 

@@ -7,6 +7,9 @@ const SAMPLES_PER_MS = SAMPLE_RATE / 1000
 /** Decoding goes through one buffer for all sessions: a new one a frame costs ten times as much. */
 let scratch = Buffer.allocUnsafe(64 * 1024)
 
+/** What is larger is decoded into a buffer of its own, so that one long append is not kept in memory for ever. */
+const MAX_SCRATCH = 512 * 1024
+
 /** At most 15 MiB of audio an append, as the protocol has it. */
 const MAX_APPEND_BYTES = 15 * 1024 * 1024
 
@@ -111,12 +114,13 @@ export function decodeBase64 (base64: string, param: string): Buffer {
   while (size > 0 && base64.charCodeAt(size - 1) === 61) size--
   const bytes = Math.floor(size * 3 / 4)
   if (bytes > MAX_APPEND_BYTES) throw new RealtimeError('invalid_value', { param, message: `Invalid '${param}': more than 15 MiB.` })
-  if (bytes > scratch.length) scratch = Buffer.allocUnsafe(bytes * 2)
+  if (bytes > scratch.length && bytes <= MAX_SCRATCH) scratch = Buffer.allocUnsafe(bytes * 2)
+  const target = bytes > scratch.length ? Buffer.allocUnsafe(bytes) : scratch
   // Node skips what is not base64, so a bad character shows as a missing byte; of one beyond Latin it takes a part.
-  if (size % 4 === 1 || base64.length - size > 2 || Buffer.byteLength(base64) !== base64.length || scratch.write(base64, 'base64') !== bytes) {
+  if (size % 4 === 1 || base64.length - size > 2 || Buffer.byteLength(base64) !== base64.length || target.write(base64, 'base64') !== bytes) {
     throw new RealtimeError('invalid_value', { param, message: `Invalid '${param}': expected base64-encoded bytes.` })
   }
-  return scratch.subarray(0, bytes)
+  return target.subarray(0, bytes)
 }
 
 export const toMilliseconds = (samples: number): number => Math.floor(samples / SAMPLES_PER_MS)

@@ -36,6 +36,13 @@ export interface ListenerSettings {
   live: boolean
 }
 
+export interface ListenerLimits {
+  /** Seconds of audio that may wait uncommitted, and that a turn may last. */
+  uncommittedSeconds: number
+  /** Seconds of an utterance's recording that are kept. */
+  audioHistorySeconds: number
+}
+
 /** Voice detection under way. */
 interface Detection {
   /** Position up to which there were frames. */
@@ -53,6 +60,9 @@ export class Listener {
   readonly #engines: { vad: VadEngine, stt: SttEngine }
   readonly #hooks: ListenerHooks
   readonly #input: InputAudio
+  /** Samples after which a turn is over, though somebody still speaks. */
+  readonly #longest: number
+  readonly #recordingBytes: number
   #settings: ListenerSettings
   #vad: Detection | null = null
   #utterance: Utterance | null = null
@@ -64,11 +74,13 @@ export class Listener {
   #told = false
   #detectAgainAt = 0
 
-  constructor (engines: { vad: VadEngine, stt: SttEngine }, settings: ListenerSettings, hooks: ListenerHooks, maxSeconds: number) {
+  constructor (engines: { vad: VadEngine, stt: SttEngine }, settings: ListenerSettings, hooks: ListenerHooks, limits: ListenerLimits) {
     this.#engines = engines
     this.#settings = settings
     this.#hooks = hooks
-    this.#input = new InputAudio(maxSeconds)
+    this.#input = new InputAudio(limits.uncommittedSeconds)
+    this.#longest = toSamples(limits.uncommittedSeconds * 1000)
+    this.#recordingBytes = toSamples(limits.audioHistorySeconds * 1000) * 2
   }
 
   /** Where the next audio goes on the session's timeline. Milliseconds. */
@@ -109,7 +121,7 @@ export class Listener {
   /** Everything since the last commit was silence: takes it as an utterance that nobody needs to recognise. */
   commitSilence (): Utterance {
     this.#dropUtterance()
-    const utterance = Utterance.silent(Math.max(this.#input.committed, this.#input.start))
+    const utterance = Utterance.silent(Math.max(this.#input.committed, this.#input.start), this.#recordingBytes)
     utterance.feed(this.#input, this.#input.end)
     this.#input.commit(this.#input.end)
     this.#vad?.detector.reset(this.#input.end)
@@ -210,10 +222,12 @@ export class Listener {
     if (this.#utterance !== null) {
       this.#utterance.feed(this.#input, frame.position)
       if (!detector.pausing) this.#utterance.goOn()
-    }
-    if (event?.type === 'stopped' && this.#utterance !== null) {
-      this.#hooks.speechStopped(toMilliseconds(event.position), this.#utterance.itemId)
-      this.#finish(event.position, true)
+      const stopped = event?.type === 'stopped'
+      if (stopped || frame.position - this.#utterance.start > this.#longest) {
+        if (!stopped) detector.reset(frame.position)
+        this.#hooks.speechStopped(toMilliseconds(frame.position), this.#utterance.itemId)
+        this.#finish(frame.position, true)
+      }
     }
     this.#input.forget(Math.min(detector.needed, frame.position - toSamples(KEPT_MS)))
   }
@@ -228,7 +242,7 @@ export class Listener {
       language: transcription?.language ?? language ?? undefined,
       prompt: transcription?.prompt ?? undefined,
       model: transcription?.model
-    }, heard)
+    }, heard, this.#recordingBytes)
     this.#recognising.add(utterance)
     utterance.transcript.catch(() => {}).finally(() => this.#recognising.delete(utterance))
     return utterance

@@ -2,6 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { RealtimeError } from '../errors.js'
 import type { RealtimeSession } from './session.js'
 
+/** How long the last bytes may take to reach a client at shutdown. Milliseconds. */
+const GRACE_MS = 4000
+
 /** A session as an operator sees it. */
 export interface SessionSummary {
   id: string
@@ -15,17 +18,34 @@ export interface SessionSummary {
   counters: { responses: number, items: number, bytes_in: number, bytes_out: number }
 }
 
+/** Who asks for a place. */
+export interface Visitor {
+  /** Where it comes from. */
+  address: string
+  /** The API key it comes with, and how many sessions that may have. */
+  key: { name: string, limits: { sessions?: number | undefined } } | null
+}
+
 /** The sessions of one server: how many may be, which there are, and how they end when it stops. */
 export class LiveSessions {
   readonly #limit: number
-  readonly #sessions = new Set<RealtimeSession>()
+  readonly #addressLimit: number
+  /** With the name of the key that each was opened with. */
+  readonly #sessions = new Map<RealtimeSession, string | null>()
+  /** Places taken by each key and each address. */
+  readonly #byKey = new Map<string, number>()
+  readonly #byAddress = new Map<string, number>()
   #places = 0
   #draining = false
   #emptied: (() => void) | null = null
 
-  /** @param limit sessions at a time */
-  constructor (limit: number) {
+  /**
+   * @param limit sessions at a time
+   * @param addressLimit the same of one address; 0 is any number
+   */
+  constructor (limit: number, addressLimit = 0) {
     this.#limit = limit
+    this.#addressLimit = addressLimit
   }
 
   /** Sessions that may be at a time. */
@@ -42,31 +62,45 @@ export class LiveSessions {
   }
 
   [Symbol.iterator] (): IterableIterator<RealtimeSession> {
-    return this.#sessions.values()
+    return this.#sessions.keys()
   }
 
   /** Takes a place before the upgrade; the returned function gives it back. Throws when there is none. */
-  reserve (): () => void {
+  reserve ({ address, key }: Visitor): () => void {
     if (this.#draining) throw new RealtimeError('server_draining')
     if (this.#places >= this.#limit) throw new RealtimeError('session_limit_reached', { message: `The server has ${this.#limit} sessions, as many as it may.` })
+    const most = key?.limits.sessions ?? Infinity
+    if (key !== null && (this.#byKey.get(key.name) ?? 0) >= most) throw tooMany(`This key has ${most} sessions`)
+    if (this.#addressLimit > 0 && (this.#byAddress.get(address) ?? 0) >= this.#addressLimit) throw tooMany(`Your address has ${this.#addressLimit} sessions`)
     this.#places++
+    if (key !== null) count(this.#byKey, key.name, 1)
+    count(this.#byAddress, address, 1)
     let held = true
     return () => {
-      if (held) this.#places--
+      if (!held) return
       held = false
+      this.#places--
+      if (key !== null) count(this.#byKey, key.name, -1)
+      count(this.#byAddress, address, -1)
     }
   }
 
   /** Sessions in the order they were opened, after the one named. */
   page (limit: number, after?: string): { data: SessionSummary[], next: string | null } {
-    const all = [...this.#sessions]
+    const all = [...this.#sessions.keys()]
     const start = after === undefined ? 0 : all.findIndex(session => session.id === after) + 1
     const data = all.slice(start, start + limit).map(summarize)
     return { data, next: start + limit < all.length ? data.at(-1)!.id : null }
   }
 
-  add (session: RealtimeSession): void {
-    this.#sessions.add(session)
+  /** @param key name of the key it was opened with */
+  add (session: RealtimeSession, key: string | null): void {
+    this.#sessions.set(session, key)
+  }
+
+  /** Closes the sessions of a key that is no longer valid. */
+  revoke (key: string): void {
+    for (const [session, name] of this.#sessions) if (name === key) session.end(1008, 'key removed')
   }
 
   delete (session: RealtimeSession): void {
@@ -75,22 +109,46 @@ export class LiveSessions {
   }
 
   /**
-   * Refuses new sessions, lets running responses finish, and closes all with 1001.
+   * Refuses new sessions, and closes those there are with 1001, each as soon as it has nothing left to say.
    *
    * @param seconds how long running responses may take
-   * @param graceMs how long clients may take to answer the close; resolves then at the latest
+   * @param graceMs how long clients may then take to read what waits for them, and to answer the close
    */
-  async drain (seconds: number, graceMs = 1000): Promise<void> {
+  async drain (seconds: number, graceMs = GRACE_MS): Promise<void> {
     this.#draining = true
     const deadline = performance.now() + seconds * 1000
-    while (performance.now() < deadline && [...this.#sessions].some(session => session.responses.busy)) await sleep(20)
+    while (this.#endQuiet() && performance.now() < deadline) await sleep(20)
+    for (const session of this.#sessions.keys()) dismiss(session)
     if (this.#sessions.size === 0) return
     const emptied = new Promise<void>(resolve => { this.#emptied = resolve })
-    for (const session of this.#sessions) session.end(1001, 'server shutting down')
     const grace = new AbortController()
     await Promise.race([emptied, sleep(graceMs, undefined, { signal: grace.signal })])
     grace.abort()
   }
+
+  /** Ends the sessions that are saying nothing; returns whether others are left. */
+  #endQuiet (): boolean {
+    let left = false
+    for (const session of this.#sessions.keys()) {
+      if (session.responses.busy) left = true
+      else dismiss(session)
+    }
+    return left
+  }
+}
+
+function dismiss (session: RealtimeSession): void {
+  session.end(1001, 'server shutting down')
+}
+
+function count (places: Map<string, number>, name: string, by: 1 | -1): void {
+  const taken = (places.get(name) ?? 0) + by
+  if (taken === 0) places.delete(name)
+  else places.set(name, taken)
+}
+
+function tooMany (what: string): RealtimeError {
+  return new RealtimeError('rate_limit_exceeded', { message: `${what}, as many as it may. Close one, or wait for one to end.` })
 }
 
 function summarize ({ id, registry, casting, responses, conversation, bytes }: RealtimeSession): SessionSummary {

@@ -2,6 +2,9 @@ import type { Dialect } from './dialects/dialect.js'
 import type { Outgoing } from './events/server.js'
 import { createId } from './ids.js'
 
+/** Bytes waiting for the client at which what makes more of them waits too: eight seconds of audio. */
+const PAUSE_BYTES = 512 * 1024
+
 /** What a session needs of its WebSocket; `ws` has it. */
 export interface SessionSocket {
   readonly readyState: number
@@ -10,10 +13,24 @@ export interface SessionSocket {
   readonly bufferedAmount: number
   send (frame: string | Buffer, options: { binary: boolean }): void
   close (code: number, reason: string): void
+  /** Stops and goes on reading what the client sends. */
+  pause (): void
+  resume (): void
 }
 
-/** The connection below a WebSocket: several frames in one system call. */
-export interface Corkable { cork? (): void, uncork? (): void }
+/** The connection below a WebSocket: writes several frames in one system call, and tells when all it held has left. */
+export interface Connection {
+  cork? (): void
+  uncork? (): void
+  on (event: 'drain', listener: () => void): unknown
+  off (event: 'drain', listener: () => void): unknown
+}
+
+export interface OutboxHooks {
+  sent (bytes: number): void
+  /** More waits for the client than may: nothing is sent from now on. */
+  overflowed (): void
+}
 
 export interface AudioDelta {
   response_id: string
@@ -25,17 +42,25 @@ export interface AudioDelta {
 /** The way out of a session: every server event goes through here and gets its `event_id`. */
 export class Outbox {
   readonly #socket: SessionSocket
-  readonly #connection: Corkable
-  readonly #onSent: (bytes: number) => void
+  readonly #connection: Connection
+  readonly #hooks: OutboxHooks
+  readonly #maxBytes: number
   readonly #dialect: Dialect | null
   readonly #audioDelta: string
   #corked = false
+  /** Length of the last frame that went when there was room: it alone may be longer than the bound. */
+  #last = 0
+  #overflowed = false
 
-  /** @param dialect what the client speaks, if it is not GA */
-  constructor (socket: SessionSocket, connection: Corkable, onSent: (bytes: number) => void, dialect: Dialect | null = null) {
+  /**
+   * @param maxBytes that may wait for the client
+   * @param dialect what the client speaks, if it is not GA
+   */
+  constructor (socket: SessionSocket, connection: Connection, hooks: OutboxHooks, maxBytes: number, dialect: Dialect | null = null) {
     this.#socket = socket
     this.#connection = connection
-    this.#onSent = onSent
+    this.#hooks = hooks
+    this.#maxBytes = maxBytes
     this.#dialect = dialect
     this.#audioDelta = dialect?.audioDelta ?? 'response.output_audio.delta'
   }
@@ -55,9 +80,27 @@ export class Outbox {
       `,"delta":"${audio.toString('base64')}"}`, 'latin1'))
   }
 
-  /** Bytes that the client has not yet taken. */
-  get waiting (): number {
-    return this.#socket.bufferedAmount
+  /** Whether the client keeps up: while it does not, whoever makes more for it waits for {@link Outbox.room}. */
+  get roomy (): boolean {
+    return this.#socket.bufferedAmount < PAUSE_BYTES
+  }
+
+  /** Resolves when the client has taken what waits for it. Rejects with the signal's reason. */
+  room (signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) {
+        reject(signal.reason)
+        return
+      }
+      const settle = (): void => {
+        this.#connection.off('drain', settle)
+        signal.removeEventListener('abort', settle)
+        if (signal.aborted) reject(signal.reason)
+        else resolve()
+      }
+      this.#connection.on('drain', settle)
+      signal.addEventListener('abort', settle)
+    })
   }
 
   #sendAs (event: { type: string }): void {
@@ -66,9 +109,17 @@ export class Outbox {
   }
 
   #write (frame: string | Buffer): void {
-    if (this.#socket.readyState !== this.#socket.OPEN) return
+    if (this.#socket.readyState !== this.#socket.OPEN || this.#overflowed) return
+    const waiting = this.#socket.bufferedAmount
+    if (waiting <= this.#maxBytes) this.#last = frame.length
+    else if (waiting > this.#maxBytes + this.#last) {
+      this.#overflowed = true
+      // Not from here: whoever sends may be in the middle of something.
+      process.nextTick(() => this.#hooks.overflowed())
+      return
+    }
     this.#cork()
-    this.#onSent(frame.length)
+    this.#hooks.sent(frame.length)
     this.#socket.send(frame, { binary: false })
   }
 

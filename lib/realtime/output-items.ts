@@ -93,10 +93,15 @@ export class AudioMessage extends OutputItem<AssistantItem> {
   soundedAt: number | null = null
 
   constructor (scope: OutputScope) {
-    const recording = new Recording()
+    const recording = new Recording(scope.conversation?.audioBytes ?? 0)
     super(scope, { item: assistantMessage(), recording })
     this.recording = recording
     scope.outbox.send({ type: 'response.content_part.added', ...this.of, content_index: 0, part: { type: 'audio', transcript: '' } })
+  }
+
+  /** Milliseconds of its sound that cannot have been played yet. */
+  get aheadMs (): number {
+    return this.soundedAt === null ? 0 : this.soundedAt + this.recording.durationMs - performance.now()
   }
 
   /** @param encoded the samples in the format that the client asked for */
@@ -112,6 +117,7 @@ export class AudioMessage extends OutputItem<AssistantItem> {
     // Less than was sent if the client has truncated it meanwhile.
     const transcript = this.recording.text
     const { outbox } = this.scope
+    this.scope.conversation?.trimAudio()
     this.item.content = [{ type: 'output_audio', transcript }]
     this.item.status = status
     outbox.send({ type: 'response.output_audio.done', ...this.of, content_index: 0 })

@@ -7,10 +7,18 @@ const SAMPLES_PER_MS = SAMPLE_RATE / 1000
  * length and words stay, since truncation needs them.
  */
 export class Recording {
+  readonly #maxBytes: number
   #chunks: Int16Array[] = []
   #samples = 0
+  #bytes = 0
+  #dropped = false
   #words: { at: number, text: string }[] = []
   #cut = false
+
+  /** @param maxBytes of samples, over which they are dropped */
+  constructor (maxBytes = Infinity) {
+    this.#maxBytes = maxBytes
+  }
 
   /** Milliseconds, whether or not the samples are still there. */
   get durationMs (): number {
@@ -19,7 +27,7 @@ export class Recording {
 
   /** Bytes of samples that are still held. */
   get bytes (): number {
-    return this.#chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0)
+    return this.#bytes
   }
 
   /** The words of all the audio. */
@@ -31,13 +39,17 @@ export class Recording {
   append (audio: Int16Array, text = ''): void {
     if (this.#cut) return
     if (text !== '') this.#words.push({ at: this.#samples, text })
-    if (audio.length > 0) this.#chunks.push(audio)
     this.#samples += audio.length
+    if (this.#dropped || audio.length === 0) return
+    this.#chunks.push(audio)
+    this.#bytes += audio.byteLength
+    if (this.#bytes > this.#maxBytes) this.drop()
   }
 
   /** All samples, or null once dropped. */
   samples (): Int16Array | null {
-    if (this.#chunks.length === 0) return this.#samples === 0 ? new Int16Array(0) : null
+    if (this.#dropped) return null
+    if (this.#chunks.length === 0) return new Int16Array(0)
     if (this.#chunks.length > 1) {
       const whole = new Int16Array(this.#samples)
       let offset = 0
@@ -51,7 +63,9 @@ export class Recording {
   }
 
   drop (): void {
+    this.#dropped = true
     this.#chunks = []
+    this.#bytes = 0
   }
 
   /**
@@ -70,6 +84,7 @@ export class Recording {
 
     const held = this.samples()
     this.#chunks = held === null || end === 0 ? [] : [held.slice(0, end)]
+    this.#bytes = this.#chunks[0]?.byteLength ?? 0
     this.#samples = end
     this.#words = heard === '' ? [] : [{ at: 0, text: heard }]
     return heard

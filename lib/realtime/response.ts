@@ -46,6 +46,8 @@ export interface ResponseScope {
   readonly conversationId: string
   readonly engines: Pick<Engines, 'llm' | 'tts'>
   readonly observer: SessionObserver
+  /** Milliseconds of sound that are made before they can have been played. */
+  readonly aheadMs: number
   /** Called once, when `response.done` is out. */
   onDone (response: Response): void
 }
@@ -132,7 +134,7 @@ export class Response {
   }
 
   #answerScope (): AnswerScope {
-    const { outbox, conversation, engines, observer } = this.#scope
+    const { outbox, conversation, engines, observer, aheadMs } = this.#scope
     return {
       output: {
         responseId: this.id,
@@ -142,6 +144,7 @@ export class Response {
       },
       engines,
       observer,
+      aheadMs,
       tokens: this.#tokens,
       signal: this.#abort.signal,
       opened: item => {

@@ -8,19 +8,22 @@ export interface ResponsesWatcher {
 }
 
 /**
- * The responses of a session: at most one at a time in the conversation, any number outside of it
+ * The responses of a session: at most one at a time in the conversation, some more outside of it
  * (PROTOCOL sections 7.7 and 9).
  */
 export class Responses {
   readonly #watcher: ResponsesWatcher
   readonly #scope: ResponseScope
   readonly #aside = new Set<Response>()
+  readonly #maxAside: number
   #active: Response | null = null
   #created = 0
   /** A spoken turn that waits for the response under way, which it was not allowed to interrupt. */
   #waiting: (() => ResponsePlan) | null = null
 
-  constructor (scope: Omit<ResponseScope, 'onDone'>, watcher: ResponsesWatcher) {
+  /** @param maxAside responses at a time outside of the conversation */
+  constructor (scope: Omit<ResponseScope, 'onDone'>, watcher: ResponsesWatcher, maxAside: number) {
+    this.#maxAside = maxAside
     this.#watcher = watcher
     this.#scope = { ...scope, onDone: response => this.#ended(response) }
   }
@@ -45,6 +48,9 @@ export class Responses {
       throw new RealtimeError('conversation_already_has_active_response', {
         message: `Conversation already has an active response in progress: ${this.#active.id}. Wait until the response is finished before creating a new one.`
       })
+    }
+    if (!plan.inConversation && this.#aside.size >= this.#maxAside) {
+      throw new RealtimeError('rate_limit_exceeded', { message: `${this.#maxAside} responses outside of the conversation are under way, as many as may be. Wait for one to finish.` })
     }
     const response = new Response(this.#scope, plan)
     this.#created++

@@ -3,7 +3,7 @@ import type { Engines } from '../engines/engine.js'
 import type { DialectFactory } from './dialects/dialect.js'
 import type { SessionUpdate } from './events/session-object.js'
 import type { SessionObserver } from './observer.js'
-import type { Corkable, SessionSocket } from './outbox.js'
+import type { Connection, SessionSocket } from './outbox.js'
 import type { Settings } from './settings.js'
 
 export interface SessionLimits {
@@ -11,6 +11,24 @@ export interface SessionLimits {
   sessionSeconds: number
   /** Seconds without a client event after which a session is closed; 0 is never. Default 0. */
   idleSeconds: number
+  /** Events a second that are read; see {@link Throttle}. */
+  eventsPerSecond: number
+  /** Bytes that may wait for a client that does not read. */
+  sendBytes: number
+  /** Seconds of sound that are made before they can have been played; 0 is any. */
+  aheadSeconds: number
+  /** Items of the conversation. */
+  conversationItems: number
+  /** Bytes of what the client puts into the conversation, recordings apart. */
+  conversationBytes: number
+  /** Responses under way at a time outside of the conversation. */
+  outOfBandResponses: number
+  /** Reloads of the cast that wait for the one under way. */
+  waitingReloads: number
+  /** Characters of instructions. */
+  instructionsLength: number
+  /** Characters of the client's tools as JSON. */
+  toolsLength: number
   /** Seconds of audio that may wait uncommitted. Default 600. */
   uncommittedSeconds: number
   /** Seconds of recordings kept for `conversation.item.retrieve`. Default 300. */
@@ -21,7 +39,7 @@ export interface SessionLimits {
 
 export interface SessionOptions {
   /** The TCP connection below the socket, for writing several frames at once. */
-  connection: Corkable
+  connection: Connection
   socket: SessionSocket
   registry: CharacterRegistry
   engines: Engines

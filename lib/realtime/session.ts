@@ -20,8 +20,10 @@ import { Outbox } from './outbox.js'
 import { planResponse } from './plan.js'
 import type { ResponsePlan } from './response.js'
 import { Responses } from './responses.js'
-import type { SessionOptions } from './session-options.js'
+import type { SessionLimits, SessionOptions } from './session-options.js'
 import { startingSettings, updateSettings, type Settings } from './settings.js'
+import { checkSizes } from './sizes.js'
+import { Throttle } from './throttle.js'
 import { Turns } from './turns.js'
 
 /**
@@ -41,6 +43,9 @@ export class RealtimeSession {
   readonly bytes = { in: 0, out: 0 }
   readonly #turns: Turns
   readonly #window: ContextWindow
+  readonly #throttle: Throttle
+  /** Bytes of a frame below which nothing in it can be too long. */
+  readonly #sizesMatterFrom: number
   readonly #options: SessionOptions
   readonly #dialect: Dialect | null
   readonly #expiresAt: number
@@ -48,6 +53,7 @@ export class RealtimeSession {
   #idle: NodeJS.Timeout | null = null
   #settings: Settings
   #closed = false
+  #ending: string | null = null
 
   constructor (options: SessionOptions) {
     const { registry, engines, limits, observer } = options
@@ -57,18 +63,25 @@ export class RealtimeSession {
     this.#options = options
     const conversationId = createId('conv')
     this.#dialect = options.dialect?.(conversationId) ?? null
-    this.outbox = new Outbox(options.socket, options.connection, bytes => this.#count('out', bytes), this.#dialect)
-    this.conversation = new Conversation(limits.audioHistorySeconds * toSamples(1000) * 2)
+    this.outbox = new Outbox(options.socket, options.connection, {
+      sent: bytes => this.#count('out', bytes),
+      overflowed: () => this.end(1013, 'client too slow')
+    }, limits.sendBytes, this.#dialect)
+    this.#throttle = new Throttle(options.socket, limits.eventsPerSecond, () => this.#slowed())
+    this.conversation = new Conversation({
+      audioBytes: limits.audioHistorySeconds * toSamples(1000) * 2, items: limits.conversationItems, bytes: limits.conversationBytes
+    })
     this.#window = new ContextWindow(limits.contextTokens)
     this.casting = new Casting(registry, engines.tts, options.defaultCharacter)
     this.#settings = startingSettings(options.type ?? 'realtime')
+    this.#sizesMatterFrom = Math.min(limits.instructionsLength, limits.toolsLength)
     this.#turns = new Turns(this)
-    this.listener = new Listener(engines, this.#listening(), this.#turns, limits.uncommittedSeconds)
+    this.listener = new Listener(engines, this.#listening(), this.#turns, limits)
     if (options.configuration !== undefined) this.#configure(options.configuration)
     if (options.character !== undefined) this.casting.select(options.character)
     this.responses = new Responses({
-      outbox: this.outbox, conversation: this.conversation, conversationId, engines, observer
-    }, this.#turns)
+      outbox: this.outbox, conversation: this.conversation, conversationId, engines, observer, aheadMs: limits.aheadSeconds === 0 ? Infinity : limits.aheadSeconds * 1000
+    }, this.#turns, limits.outOfBandResponses)
     this.#expiresAt = Math.floor(Date.now() / 1000) + limits.sessionSeconds
     this.#expiry = setTimeout(() => this.#expire(), limits.sessionSeconds * 1000).unref()
     this.#stayAwake()
@@ -90,6 +103,10 @@ export class RealtimeSession {
     return this.#settings.type === 'transcription' || this.#settings.input.transcription !== null
   }
 
+  get limits (): SessionLimits {
+    return this.#options.limits
+  }
+
   get closed (): boolean {
     return this.#closed
   }
@@ -104,6 +121,7 @@ export class RealtimeSession {
   receive (frame: Buffer, isBinary: boolean): void {
     if (this.#closed) return
     this.#count('in', frame.length)
+    this.#throttle.count(frame.length)
     this.#stayAwake()
     if (isBinary) {
       this.fail(new RealtimeError('invalid_event', { message: 'Binary frames are not part of the protocol: send JSON text.' }), null)
@@ -118,6 +136,7 @@ export class RealtimeSession {
         return
       }
       eventId = parsed.event.event_id ?? null
+      if (frame.length > this.#sizesMatterFrom) checkSizes(parsed.event, this.#options.limits)
       handle(this, parsed.event)?.catch(error => this.fail(error, eventId))
     } catch (error) {
       this.fail(error, eventId)
@@ -172,8 +191,15 @@ export class RealtimeSession {
     this.listener.configure(listening)
   }
 
+  /** Why it ended, if this side ended it. */
+  get ending (): string | null {
+    return this.#ending
+  }
+
   /** Ends the session from this side. */
   end (code: number, reason: string): void {
+    if (this.#closed) return
+    this.#ending = reason
     this.close()
     this.#options.socket.close(code, reason)
   }
@@ -186,6 +212,7 @@ export class RealtimeSession {
     this.responses.cancelAll()
     this.#closed = true
     this.#turns.reset()
+    this.#throttle.stop()
     this.listener.close()
     this.conversation.clear()
   }
@@ -213,6 +240,12 @@ export class RealtimeSession {
       // Checked against the default cast, but this client brought another one: then the rest still holds.
       this.observer.fault?.('the configuration of an ephemeral key does not fit', error)
     }
+  }
+
+  #slowed (): void {
+    this.fail(new RealtimeError('rate_limit_exceeded', {
+      message: `Your events are read more slowly from now on: no more than ${this.#options.limits.eventsPerSecond} a second. None is lost.`
+    }), null)
   }
 
   #count (direction: 'in' | 'out', bytes: number): void {

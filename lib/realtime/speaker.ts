@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createEncoder } from '../audio/formats.js'
 import type { AnswerScope } from './answer.js'
 import { splitClauses } from './clauses.js'
@@ -46,6 +47,8 @@ export class Speaker {
       for await (const delta of words) {
         this.#scope.signal.throwIfAborted()
         message.write(delta)
+        const room = this.#room()
+        if (room !== null) await room
       }
       message.end(status())
     })
@@ -59,6 +62,15 @@ export class Speaker {
   #queue (task: () => Promise<void>): void {
     this.#last = this.#last.then(task)
     this.#last.catch(error => this.#scope.fail(error))
+  }
+
+  /** What to wait for while the client does not read what it is sent, or has more to play than it may. */
+  #room (message: AudioMessage | null = null): Promise<void> | null {
+    const { output: { outbox }, aheadMs, signal } = this.#scope
+    if (!outbox.roomy) return outbox.room(signal)
+    if (aheadMs === Infinity || message === null) return null
+    const ahead = message.aheadMs - aheadMs
+    return ahead > 0 ? sleep(ahead, undefined, { signal }) : null
   }
 
   async #say (words: AsyncIterable<string>, open: () => AudioMessage): Promise<void> {
@@ -80,6 +92,8 @@ export class Speaker {
           if (turn !== null) observer.stage?.('first_audio', (performance.now() - turn.endedAt) / 1000)
         }
         message.say(text, audio, encoder.encode(audio))
+        const room = this.#room(message)
+        if (room !== null) await room
       }
       signal.throwIfAborted()
       message?.say('', new Int16Array(0), encoder.flush())

@@ -43,6 +43,14 @@ export class Turns implements ListenerHooks {
   committed (utterance: Utterance, byVoice: boolean): void {
     const session = this.#session
     this.#idle.disarm()
+    try {
+      session.conversation.admit()
+    } catch (error) {
+      utterance.drop()
+      if (!byVoice) throw error
+      session.fail(error, null)
+      return
+    }
     const entry = this.#addItem(utterance)
     this.#transcribe(utterance, entry)
     if (!byVoice || session.settings.type === 'transcription' || !session.settings.input.turn_detection?.create_response) return
@@ -75,6 +83,7 @@ export class Turns implements ListenerHooks {
   /** Nobody spoke: the model is told so, and asked to go on. */
   #idled (startMs: number, endMs: number): void {
     const { outbox, conversation, listener, responses } = this.#session
+    if (conversation.full) return
     const utterance = listener.commitSilence()
     outbox.send({ type: 'input_audio_buffer.timeout_triggered', audio_start_ms: startMs, audio_end_ms: endMs, item_id: utterance.itemId })
     const note: Entry = {

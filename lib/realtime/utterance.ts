@@ -7,7 +7,9 @@ import { Recording } from './recording.js'
 export class Utterance {
   /** Id of the item it becomes: `speech_started` already names it. */
   readonly itemId = createId('item')
-  readonly recording = new Recording()
+  /** Where it begins. */
+  readonly start: number
+  readonly recording: Recording
   /** Settles with all its words, some time after {@link Utterance.end}; rejects if recognition fails. */
   readonly transcript: Promise<string>
   readonly #audio = new Channel<Int16Array>()
@@ -22,17 +24,20 @@ export class Utterance {
    * Recognition begins at once, not when the words are first asked for: by then the speaker is done.
    *
    * @param heard called with each piece of the transcript as it becomes sure
+   * @param maxBytes of its recording, over which that is not kept
    */
-  constructor (stt: SttEngine | null, position: number, options: Omit<SttOptions, 'signal'>, heard: (itemId: string, delta: string) => void) {
+  constructor (stt: SttEngine | null, position: number, options: Omit<SttOptions, 'signal'>, heard: (itemId: string, delta: string) => void, maxBytes: number) {
+    this.start = position
     this.#fed = position
+    this.recording = new Recording(maxBytes)
     this.transcript = stt === null ? Promise.resolve('') : this.#recognise(stt, options, heard)
     // Who waits for the words hears of a fault; nobody has to.
     this.transcript.catch(() => {})
   }
 
   /** A stretch without speech: its transcript is empty, and no engine is asked. */
-  static silent (position: number): Utterance {
-    return new Utterance(null, position, {}, () => {})
+  static silent (position: number, maxBytes: number): Utterance {
+    return new Utterance(null, position, {}, () => {}, maxBytes)
   }
 
   /** The words so far, those included that the engine may still take back. */

@@ -120,15 +120,17 @@ t.test('a key lives for 10 to 7200 seconds', async t => {
 
 t.test('an expired key is none, and makes place for another', async t => {
   let now = 1000
-  const secrets = new MemorySecrets<string>(2, () => now)
-  await secrets.add('one', { configuration: 'first' }, 1010)
-  await secrets.add('two', { configuration: 'second' }, 1100)
-  await t.rejects(secrets.add('three', { configuration: 'third' }, 1100), { code: 'rate_limit_exceeded' })
-  t.strictSame(await secrets.find('one'), { configuration: 'first' })
+  const secrets = new MemorySecrets<string>(2, 20, () => now)
+  await secrets.add('one', { key: null, configuration: 'first' }, 1010)
+  await secrets.add('two', { key: null, configuration: 'second' }, 1100)
+  await t.rejects(secrets.add('three', { key: null, configuration: 'third' }, 1100), { code: 'rate_limit_exceeded' })
+  t.strictSame(await secrets.find('one'), { key: null, configuration: 'first' })
   now = 1010
   t.equal(await secrets.find('one'), null)
-  t.strictSame(await secrets.find('two'), { configuration: 'second' })
-  await secrets.add('three', { configuration: 'third' }, 1100)
+  t.strictSame(await secrets.find('two'), { key: null, configuration: 'second' })
+  await secrets.add('three', { key: null, configuration: 'third' }, 1100)
+  now = 1100
+  await t.rejects(secrets.add('four', { key: null, configuration: 'more than there is room for' }, 1200), { code: 'rate_limit_exceeded' })
 })
 
 t.test('there are only so many keys at a time', async t => {

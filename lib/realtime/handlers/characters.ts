@@ -1,3 +1,4 @@
+import { RealtimeError } from '../../errors.js'
 import type { Handler } from './table.js'
 
 export const listCharacters: Handler<'session.characters.list'> = (session, event) => {
@@ -13,7 +14,10 @@ export const listCharacters: Handler<'session.characters.list'> = (session, even
 
 /** `session.characters.reload`: another cast, or the same from its files again; all or nothing. */
 export const reloadCharacters: Handler<'session.characters.reload'> = async (session, event) => {
-  const { registry, responses, casting, conversation, outbox } = session
+  const { registry, responses, casting, conversation, outbox, limits: { waitingReloads } } = session
+  if (registry.reloading > waitingReloads) {
+    throw new RealtimeError('rate_limit_exceeded', { message: `${waitingReloads} reloads wait already, as many as may. Wait for their answers.` })
+  }
   const report = await registry.reload(event.directory, {
     beforeSwap: () => responses.cancelAll(),
     afterSwap: () => {

@@ -8,6 +8,7 @@ import type { Handler } from './table.js'
 export const createItem: Handler<'conversation.item.create'> = (session, { item: given, previous_item_id: after }) => {
   const entry = session.takeItem(given, 'item')
   const { item } = entry
+  session.conversation.admit(entry.size)
   const previous = session.conversation.add(entry, after)
   if (entry.recording !== undefined) session.conversation.trimAudio()
   session.outbox.send({ type: 'conversation.item.added', previous_item_id: previous, item })

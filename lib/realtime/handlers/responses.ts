@@ -4,7 +4,9 @@ import type { Handler } from './table.js'
 
 export const createResponse: Handler<'response.create'> = (session, { response }) => {
   mustAnswer(session, 'response.create')
-  session.responses.create(session.plan(response ?? {}))
+  const plan = session.plan(response ?? {})
+  if (plan.inConversation) session.conversation.admit()
+  session.responses.create(plan)
 }
 
 export const cancelResponse: Handler<'response.cancel'> = (session, { response_id: id }) => {

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { RealtimeError } from '../../../lib/errors.js'
 import { Casting } from '../../../lib/realtime/casting.js'
 import { readSecretRequest } from '../../../lib/realtime/client-secret.js'
@@ -6,6 +6,7 @@ import { describeSession } from '../../../lib/realtime/describe.js'
 import { betaError, betaSession, gaSession } from '../../../lib/realtime/dialects/beta.js'
 import type { SessionObject, SessionUpdate } from '../../../lib/realtime/events/session-object.js'
 import { createId } from '../../../lib/realtime/ids.js'
+import { checkConfiguration } from '../../../lib/realtime/sizes.js'
 import { startingSettings, updateSettings } from '../../../lib/realtime/settings.js'
 
 interface Made { value: string, expires_at: number, session: SessionObject }
@@ -15,35 +16,36 @@ export default async function clientSecrets (fastify: FastifyInstance): Promise<
   const { dramatisOptions: options, dramatisEngines: engines, dramatisSecrets: secrets, dramatisLibrary: library } = fastify
   const hooks = { preHandler: fastify.dramatisAdmit }
 
-  fastify.post('/v1/realtime/client_secrets', hooks, async request => await make(request.body))
+  fastify.post('/v1/realtime/client_secrets', hooks, async request => await make(request.body, request))
 
   fastify.post('/v1/realtime/sessions', hooks, async request => {
-    const { value, expires_at: expiresAt, session } = await makeFromBeta(request.body, 'realtime')
+    const { value, expires_at: expiresAt, session } = await makeFromBeta(request, 'realtime')
     return { ...betaSession(session), client_secret: { value, expires_at: expiresAt } }
   })
 
   fastify.post('/v1/realtime/transcription_sessions', hooks, async request => {
-    const { value, expires_at: expiresAt, session } = await makeFromBeta(request.body, 'transcription')
+    const { value, expires_at: expiresAt, session } = await makeFromBeta(request, 'transcription')
     return { ...betaSession(session), modalities: ['audio', 'text'], client_secret: { value, expires_at: expiresAt } }
   })
 
-  async function make (body: unknown): Promise<Made> {
+  async function make (body: unknown, { apiKey }: FastifyRequest): Promise<Made> {
     const { seconds, configuration } = readSecretRequest(body, options.strict)
+    checkConfiguration(configuration, options.limits)
     const session = await preview(configuration)
     const value = createId('ek')
     const expiresAt = Math.floor(Date.now() / 1000) + seconds
-    await secrets.add(value, { configuration }, expiresAt)
+    await secrets.add(value, { configuration, key: apiKey?.name ?? null }, expiresAt)
     return { value, expires_at: expiresAt, session }
   }
 
   /** The beta has the session's fields beside those of the key, whose lifetime has two names. */
-  async function makeFromBeta (body: unknown, type: string): Promise<Made> {
-    const flat = body ?? {}
-    if (typeof flat !== 'object' || Array.isArray(flat)) return await make(flat)
+  async function makeFromBeta (request: FastifyRequest, type: string): Promise<Made> {
+    const flat = request.body ?? {}
+    if (typeof flat !== 'object' || Array.isArray(flat)) return await make(flat, request)
     const { client_secret: secret, ...fields } = flat as { client_secret?: { expires_after?: unknown, expires_at?: unknown } }
     try {
       const lifetime = secret?.expires_after ?? secret?.expires_at
-      return await make({ ...lifetime === undefined ? {} : { expires_after: lifetime }, session: gaSession(fields, type) })
+      return await make({ ...lifetime === undefined ? {} : { expires_after: lifetime }, session: gaSession(fields, type) }, request)
     } catch (error) {
       if (!(error instanceof RealtimeError)) throw error
       const { param, message } = betaError({ param: error.param, message: error.message })

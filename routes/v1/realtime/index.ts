@@ -19,7 +19,7 @@ const querystring = {
 
 /** `GET /v1/realtime`: everything that can be refused is refused before the upgrade; after it, the socket is a session's. */
 export default async function realtime (fastify: FastifyInstance): Promise<void> {
-  const { dramatisSessions: sessions, dramatisMetrics: metrics, dramatisEngines: engines, dramatisOptions: options } = fastify
+  const { dramatisSessions: sessions, dramatisKeyring: keyring, dramatisHeartbeat: heartbeat, dramatisMetrics: metrics, dramatisEngines: engines, dramatisOptions: options } = fastify
 
   const places = new WeakMap<FastifyRequest, () => void>()
 
@@ -38,7 +38,7 @@ export default async function realtime (fastify: FastifyInstance): Promise<void>
 
   /** The place is given back when the connection is gone, or refused: whichever comes first. */
   async function reservePlace (request: FastifyRequest): Promise<void> {
-    const release = sessions.reserve()
+    const release = sessions.reserve({ address: request.ip, key: request.apiKey })
     const { socket } = request.raw
     const gone = () => { leave(request).catch(error => request.log.error(error, 'purge failed')) }
     socket.once('close', gone)
@@ -66,6 +66,8 @@ export default async function realtime (fastify: FastifyInstance): Promise<void>
     const registry = request.characters!
     const configuration = request.clientSecret?.configuration
     const { model = configuration?.model ?? engines.llm.model, character, intent } = request.query as Query
+    const { apiKey } = request
+    const { eventsPerSecond = options.limits.eventsPerSecond } = apiKey?.limits ?? {}
     const log = request.log.child({ session: registry.session.id })
     const session = new RealtimeSession({
       socket,
@@ -77,25 +79,40 @@ export default async function realtime (fastify: FastifyInstance): Promise<void>
       configuration,
       character,
       defaultCharacter: options.characters.default,
-      limits: options.limits,
+      limits: { ...options.limits, eventsPerSecond },
       strict: options.strict,
       dialect: asksForBeta(request.headers) ? createBeta : null,
       observer: { ...metrics.observer, fault: (message, error) => log.warn({ err: error }, message) }
     })
 
-    socket.on('message', (frame: Buffer, isBinary) => session.receive(frame, isBinary))
+    socket.on('message', (frame: Buffer, isBinary) => {
+      try {
+        session.receive(frame, isBinary)
+      } catch (error) {
+        // Nothing that one client sends may end the others.
+        log.error({ err: error }, 'session failed')
+        session.end(1011, 'session failed')
+      }
+    })
     socket.on('error', error => log.warn({ code: (error as NodeJS.ErrnoException).code }, error.message))
     socket.on('close', code => {
       session.close()
       sessions.delete(session)
+      heartbeat.forget(socket)
       const seconds = (Date.now() - registry.session.startedAt.getTime()) / 1000
       metrics.closed(seconds, code)
-      log.info({ code, seconds }, 'session closed')
+      log.info({ code, seconds, ...session.ending === null ? {} : { reason: session.ending } }, 'session closed')
     })
 
-    sessions.add(session)
+    sessions.add(session, apiKey?.name ?? null)
+    heartbeat.watch(socket, request.raw.socket)
+    // Else an embedder's own @fastify/websocket closes it without a code, before its response could finish.
+    fastify.websocketServer.clients.delete(socket)
     metrics.opened()
-    log.info({ character: session.casting.character?.name ?? null, characters: registry.directory }, 'session opened')
-    session.start()
+    log.info({ address: request.ip, key: apiKey?.name, character: session.casting.character?.name ?? null, characters: registry.directory }, 'session opened')
+    // Its key was removed while its cast was loading.
+    if (apiKey !== null && keyring.named(apiKey.name) === null) session.end(1008, 'key removed')
+    else if (sessions.draining) session.end(1001, 'server shutting down')
+    else session.start()
   }
 }
