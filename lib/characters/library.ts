@@ -130,6 +130,7 @@ export function createCharacterLibrary (options: CharacterLibraryOptions): Chara
     const plan = await plans.get(place.path, place.root).catch((error: unknown) => {
       throw gone(error) ? refuse('directory_not_readable', 'The directory went away while it was read.') : error
     })
+    await thread.ready
     const cast = new Cast({ plan, place, session, share, limits, log, watchdog, onFault: (fault, file, character) => onFault(fault, file, session, character) })
     if (casts.add(cast).size === 1) thread.watch(true)
     try {

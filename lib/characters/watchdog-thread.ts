@@ -16,25 +16,31 @@ export interface Stall extends Sighting { ms: number }
 /** Milliseconds between two looks at the clock, and between two signs of life. */
 const TICK = 40
 
-// Cells of the shared memory: signs of life, guarded calls begun and ended (odd: one runs), its limit
+// Cells of the shared memory: signs of life, guarded calls begun and ended (odd: one runs), its limit, when it began
 const BEAT = 0
 const GUARD = 1
 const LIMIT = 2
-const CELLS = 3
+const BEGAN = 3
+const CELLS = 4
+
+/** Milliseconds of the one clock that both threads have. */
+function clock (): number {
+  const [seconds, nanoseconds] = process.hrtime()
+  return seconds % 1e6 * 1000 + Math.floor(nanoseconds / 1e6)
+}
 
 /**
  * The thread's own code: it gets to the thread as text, so that the thread needs no file, no loader,
  * and starts in a few milliseconds from source as well as from the build. It may use nothing from outside.
  */
-function watch (require: NodeJS.Require, cells: Int32Array, port: MessagePort, tick: number, stallMs: number): void {
+function watch (require: NodeJS.Require, cells: Int32Array, port: MessagePort, tick: number, stallMs: number, clock: () => number): void {
   const inspector = require('node:inspector') as typeof import('node:inspector')
   const { writeSync } = require('node:fs') as typeof import('node:fs')
   let beat = -1
   let beatAt = 0
   let beatSeen = false
   let guard = 0
-  let guardAt = 0
-  let guardSeen = false
+  let looks = 0
   let looking = false
   let told = false
   let top: { file: string, line: number } | undefined
@@ -73,10 +79,12 @@ function watch (require: NodeJS.Require, cells: Int32Array, port: MessagePort, t
     const currentGuard = Atomics.load(cells, 1)
     if (currentGuard !== guard) {
       guard = currentGuard
-      guardAt = now
-      guardSeen = false
-    } else if (guard % 2 === 1 && !guardSeen && now - guardAt > Atomics.load(cells, 2) * 0.4) {
-      guardSeen = true
+      looks = 0
+    }
+    // Early, as this thread may get its turn late on a busy machine; and once more, nearer to the end
+    const due = [0.3, 0.7][looks]
+    if (guard % 2 === 1 && due !== undefined && clock() - Atomics.load(cells, 3) > Atomics.load(cells, 2) * due) {
+      looks++
       look({ type: 'guard', guard })
     }
     const currentBeat = Atomics.load(cells, 0)
@@ -96,6 +104,7 @@ function watch (require: NodeJS.Require, cells: Int32Array, port: MessagePort, t
   }
 
   // Nothing to watch, nothing to do
+  require('node:worker_threads').parentPort.postMessage('ready')
   port.on('message', (watching: boolean) => {
     clearInterval(timer)
     beatAt = performance.now()
@@ -123,17 +132,21 @@ export class WatchdogThread {
   #beats: NodeJS.Timeout | undefined
   #beatAt = 0
   #stall: { frames: Sighting['frames'] } | undefined
+  #ready: Promise<void> = Promise.resolve()
 
   constructor (options: WatchdogThreadOptions) {
     this.#options = options
   }
 
-  /** Starts the thread, which sleeps and keeps no process alive. */
+  /** Settles when the thread can see what is called from now on; at once if there is none. */
+  get ready (): Promise<void> { return this.#ready }
+
+  /** Starts the thread, which sleeps and keeps no process alive once it is ready. */
   start (): void {
     if (this.#worker !== undefined) return
     const { port1, port2 } = new MessageChannel()
-    const code = `const { workerData } = require('node:worker_threads'); const __name = value => value; (${watch.toString()})(require, workerData.cells, workerData.port, ${TICK}, ${this.#options.stallMs})`
-    this.#worker = new Worker(code, {
+    const code = `const { workerData } = require('node:worker_threads'); const __name = value => value; (${watch.toString()})(require, workerData.cells, workerData.port, ${TICK}, ${this.#options.stallMs}, ${clock.toString()})`
+    const worker = this.#worker = new Worker(code, {
       eval: true,
       execArgv: [],
       env: {},
@@ -143,8 +156,9 @@ export class WatchdogThread {
       transferList: [port2],
       resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 2, stackSizeMb: 1 }
     })
-    this.#worker.unref()
-    this.#worker.on('error', () => { this.#worker = undefined })
+    worker.on('error', () => { this.#worker = undefined })
+    this.#ready = new Promise(resolve => { worker.once('message', resolve).once('exit', resolve) })
+    this.#ready.then(() => worker.unref())
     this.#port = port1
   }
 
@@ -168,6 +182,7 @@ export class WatchdogThread {
   guard (ms: number): () => void {
     const cells = this.#cells
     Atomics.store(cells, LIMIT, ms)
+    Atomics.store(cells, BEGAN, clock())
     Atomics.add(cells, GUARD, 1)
     return () => {
       Atomics.add(cells, GUARD, 1)
