@@ -32,6 +32,9 @@ const openers: Record<string, Record<string, Ending>> = {
   readline: { createInterface: close }
 }
 
+/** Modules whose functions call back once, with the last of their arguments. */
+const callers = new Set(['fs', 'dns', 'zlib', 'crypto'])
+
 export function builtinView (specifier: string, host: object, scope: Scope): object {
   const name = specifier.startsWith('node:') ? specifier.slice(5) : specifier
   const original = host as Record<string, unknown>
@@ -46,15 +49,31 @@ export function builtinView (specifier: string, host: object, scope: Scope): obj
     case 'events': return withDefault(original, {})
   }
   const table = openers[name]
-  if (table === undefined) return host
-  const own: Record<string, unknown> = {}
-  for (const [key, end] of Object.entries(table)) {
+  if (table === undefined && !callers.has(name)) return host
+  const own = callers.has(name) ? guardedCallers(original, scope) : {}
+  for (const [key, end] of Object.entries(table ?? {})) {
     const value = original[key]
     if (typeof value === 'function') own[key] = tracked(scope, value, opened => remember(scope, opened, end))
   }
   if (name === 'fs') Object.assign(own, fileWatches(original, scope))
   if (name === 'child_process') Object.assign(own, promisableChildren(original, own, scope))
   return withDefault(original, own)
+}
+
+/** The functions of a module, whose callbacks end where a timer's would. What `promisify` knows of them stays. */
+function guardedCallers (original: Record<string, unknown>, scope: Scope): Record<string, unknown> {
+  const guarded: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(original)) {
+    if (typeof value !== 'function' || name.endsWith('Sync') || !/^[a-z]/.test(name)) continue
+    guarded[name] = new Proxy(value, {
+      apply (target, self, args) {
+        const callback: unknown = args.at(-1)
+        if (typeof callback === 'function') args[args.length - 1] = scope.protect(callback as (...args: unknown[]) => unknown)
+        return Reflect.apply(target, self, args) as unknown
+      }
+    })
+  }
+  return guarded
 }
 
 /** Methods by which what has ended could begin again. */

@@ -61,7 +61,7 @@ export class Calls {
         return this.#settle(Promise.resolve(result), call, controller, call.kind === 'prompt' ? limits.promptMs : limits.toolMs)
       }))
     } catch (error) {
-      controller.abort()
+      this.#abort(controller, call)
       this.#checkWanted(call)
       throw this.#toError(namespace.toFault(error, this.#place(call)), call)
     }
@@ -100,7 +100,7 @@ export class Calls {
       }
       const abandon = (reason: unknown) => {
         finish()
-        controller.abort(reason)
+        this.#abort(controller, call, reason)
         reject(reason)
       }
       const onAbort = () => abandon(call.signal.reason)
@@ -118,6 +118,16 @@ export class Calls {
         reject(this.#toError(namespace.toFault(error, this.#place(call)), call))
       })
     })
+  }
+
+  /** Whoever listens to the signal is the character's code too, bounded like the rest of it. */
+  #abort (controller: AbortController, call: Call, reason?: unknown): void {
+    const { namespace, onFault } = this.#options
+    try {
+      namespace.call(() => controller.abort(reason))
+    } catch (error) {
+      onFault(namespace.toFault(error, this.#place(call)), call.character)
+    }
   }
 
   #context (call: Call, signal: AbortSignal): ToolContext {

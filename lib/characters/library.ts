@@ -5,6 +5,7 @@
 import { Cast } from './cast.js'
 import type { SessionFacts } from './character.js'
 import { Compiler } from './compiler.js'
+import { claimCrashes } from './crashes.js'
 import { holdCompiler } from './esbuild.js'
 import { FairShare } from './fair-share.js'
 import { Fault, type FaultCode } from './fault.js'
@@ -16,7 +17,6 @@ import { silent, type Logger } from './logger.js'
 import { Plans } from './plans.js'
 import { explain } from './positions.js'
 import { CharacterRegistry, type LoadedCast } from './registry.js'
-import { claimRejections } from './rejections.js'
 import { Sources } from './resolver.js'
 import { DEFAULT_ROOT, refuse, Roots, type Place } from './roots.js'
 import { Purged } from './scope.js'
@@ -82,8 +82,8 @@ export function createCharacterLibrary (options: CharacterLibraryOptions): Chara
   const workshop = { sources: new Sources(limits.cacheBytes), compiler: new Compiler(limits.cacheBytes, share), units: new Units(limits.cacheBytes), share, hostMs: limits.asyncLoadMs }
   const plans = new Plans(workshop)
   const thread = new WatchdogThread({ stallMs: limits.stallMs, onStall })
-  const rejections = claimRejections(onRejection)
-  const watchdog = new Watchdog(thread, rejections.enter)
+  const crashes = claimCrashes(onCrash)
+  const watchdog = new Watchdog(thread, crashes.enter)
   const letCompilerGo = holdCompiler()
   const registries = new Set<CharacterRegistry>()
   const releasing = new Set<Promise<void>>()
@@ -110,12 +110,13 @@ export function createCharacterLibrary (options: CharacterLibraryOptions): Chara
     tell(`${fault.code} ${file}:${line}`, { session: session.id, character: character?.name, file, line, column, code: fault.code }, fault.message)
   }
 
-  /** A promise is a cast's if code of it stands in the stack, or if it was made while such code ran. */
-  function onRejection (reason: unknown, entered: boolean): boolean {
+  /** It is a cast's if code of it stands in the stack, or if it was made while such code ran. */
+  function onCrash (reason: unknown, how: 'rejected' | 'thrown', entered: boolean): boolean {
     if (reason instanceof Purged || (reason instanceof Error && reason.cause instanceof Purged)) return true
     const { place, message } = reason instanceof Fault ? reason : explain(reason, file => plans.find(file))
     if (place === undefined && !entered) return false
-    tell(`rejection ${place?.file}:${place?.line ?? message}`, { ...place, code: 'execution_error' }, `A promise was rejected and nobody awaits it: ${message}`)
+    const what = how === 'rejected' ? 'A promise was rejected and nobody awaits it' : 'It was thrown where nobody catches it'
+    tell(`${how} ${place?.file}:${place?.line ?? message}`, { ...place, code: 'execution_error' }, `${what}: ${message}`)
     return true
   }
 
@@ -196,7 +197,7 @@ export function createCharacterLibrary (options: CharacterLibraryOptions): Chara
       await Promise.all([...registries].map(registry => registry.purge()))
       await Promise.all(releasing)
       await Promise.all([thread.stop(), letCompilerGo()])
-      rejections.release()
+      crashes.release()
       plans.clear()
       workshop.sources.clear()
       workshop.compiler.clear()

@@ -78,8 +78,9 @@ export class Scope {
 
   close (): void {
     if (this.#closed) return
+    // While callbacks still are: whoever listens to the signal is character code too
+    if (this.#controller !== undefined) this.protect(() => this.#controller!.abort(new Purged()))()
     this.#closed = true
-    this.#controller?.abort(new Purged())
     for (const end of this.#open) attempt(end)
     this.#open.clear()
     this.#values.clear()

@@ -1,11 +1,13 @@
 /**
- * A thread that looks at the main thread while that does not answer. What holds the loop after an
- * `await` cannot be interrupted, but it can be seen: the thread attaches a debugger session to the
- * main thread, pauses it for about a millisecond, and reads the call stack. So an endless loop is
- * reported with its line, and whoever stalls the server is named while it does.
+ * A thread that makes the main thread look at itself while that does not answer. What holds the loop
+ * after an `await` cannot be interrupted, but it can be seen: the thread opens an inspector session to
+ * the main thread, which evaluates one expression in the middle of whatever runs there. That reads the
+ * call stack, in a millisecond. So an endless loop is reported with its line, and whoever stalls the
+ * server is named while it does.
  */
+import { randomUUID } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
-import { receiveMessageOnPort, MessageChannel, Worker, type MessagePort } from 'node:worker_threads'
+import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads'
 
 export interface Sighting {
   frames: readonly { file: string, line: number, column: number }[]
@@ -33,7 +35,7 @@ function clock (): number {
  * The thread's own code: it gets to the thread as text, so that the thread needs no file, no loader,
  * and starts in a few milliseconds from source as well as from the build. It may use nothing from outside.
  */
-function watch (require: NodeJS.Require, cells: Int32Array, port: MessagePort, tick: number, stallMs: number, clock: () => number): void {
+function watch (require: NodeJS.Require, cells: Int32Array, port: MessagePort, id: string, tick: number, stallMs: number, clock: () => number): void {
   const inspector = require('node:inspector') as typeof import('node:inspector')
   const { writeSync } = require('node:fs') as typeof import('node:fs')
   let beat = -1
@@ -43,35 +45,25 @@ function watch (require: NodeJS.Require, cells: Int32Array, port: MessagePort, t
   let looks = 0
   let looking = false
   let told = false
-  let top: { file: string, line: number } | undefined
+  let top: { file: string } | undefined
   let timer: NodeJS.Timeout | undefined
 
-  function look (report: object): void {
+  function look (guard: number): void {
     if (looking || inspector.url() !== undefined) return
-    looking = true
     const session = new inspector.Session()
-    const files = new Map<string, string>()
     try {
       session.connectToMainThread()
     } catch {
-      looking = false
       return
     }
-    session.on('Debugger.scriptParsed', ({ params }) => { files.set(params.scriptId, params.url) })
-    session.on('Debugger.paused', ({ params }) => {
-      const frames = params.callFrames.map(({ location }) => ({
-        file: files.get(location.scriptId) ?? '', line: location.lineNumber, column: location.columnNumber ?? 0
-      }))
-      port.postMessage({ ...report, frames })
-      top = frames.find(frame => frame.file.startsWith('file:') && !frame.file.includes('/node_modules/'))
-      session.post('Debugger.resume')
-      session.post('Debugger.disable', () => {
-        session.disconnect()
-        looking = false
-      })
+    looking = true
+    const expression = `globalThis[Symbol.for('dramatis.looks')].get('${id}')?.(${guard}) ?? '[]'`
+    session.post('Runtime.evaluate', { expression, returnByValue: true, silent: true }, (error, answer) => {
+      looking = false
+      session.disconnect()
+      const frames = JSON.parse(error === null && typeof answer.result.value === 'string' ? answer.result.value : '[]') as { file: string }[]
+      top = frames.find(({ file }) => !file.startsWith('node:') && !file.includes('/node_modules/'))
     })
-    session.post('Debugger.enable')
-    session.post('Debugger.pause')
   }
 
   function check (): void {
@@ -85,7 +77,7 @@ function watch (require: NodeJS.Require, cells: Int32Array, port: MessagePort, t
     const due = [0.3, 0.7][looks]
     if (guard % 2 === 1 && due !== undefined && clock() - Atomics.load(cells, 3) > Atomics.load(cells, 2) * due) {
       looks++
-      look({ type: 'guard', guard })
+      look(guard)
     }
     const currentBeat = Atomics.load(cells, 0)
     if (currentBeat !== beat) {
@@ -99,17 +91,39 @@ function watch (require: NodeJS.Require, cells: Int32Array, port: MessagePort, t
       writeSync(2, JSON.stringify({ level: 50, time: Date.now(), file: top.file, ms: Math.round(now - beatAt), msg: 'The event loop is held' }) + '\n')
     } else if (!beatSeen && guard % 2 === 0 && now - beatAt > stallMs) {
       beatSeen = true
-      look({ type: 'stall' })
+      look(0)
     }
   }
 
   // Nothing to watch, nothing to do
-  require('node:worker_threads').parentPort.postMessage('ready')
   port.on('message', (watching: boolean) => {
     clearInterval(timer)
     beatAt = performance.now()
     if (watching) timer = setInterval(check, tick)
   })
+  require('node:worker_threads').parentPort.postMessage('ready')
+}
+
+/** Called on the main thread by what the threads let it evaluate: each thread's by its id, also across copies of this module. */
+const looks = (globalThis as unknown as Record<symbol, Map<string, (guard: number) => string>>)[Symbol.for('dramatis.looks')] ??= new Map()
+
+/** Where the main thread is, innermost call first, in positions from 0. Says the same whatever formats stacks in this process. */
+function readFrames (): Sighting['frames'] {
+  const { prepareStackTrace, stackTraceLimit } = Error
+  try {
+    Error.stackTraceLimit = 200
+    Error.prepareStackTrace = (_, sites) => sites
+    const sites = new Error().stack as unknown as NodeJS.CallSite[]
+    return sites.map(site => ({ file: toPath(site.getFileName() ?? ''), line: (site.getLineNumber() ?? 1) - 1, column: (site.getColumnNumber() ?? 1) - 1 }))
+      .filter(({ file }) => file !== '')
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
+    Error.prepareStackTrace = prepareStackTrace
+  }
+}
+
+function toPath (file: string): string {
+  return file.startsWith('file:') ? fileURLToPath(file) : file
 }
 
 export interface WatchdogThreadOptions {
@@ -119,11 +133,6 @@ export interface WatchdogThreadOptions {
   onStall: (stall: Stall) => void
 }
 
-/** The debugger calls files by their URL. */
-function withPaths (frames: Sighting['frames']): Sighting['frames'] {
-  return frames.map(frame => frame.file.startsWith('file:') ? { ...frame, file: fileURLToPath(frame.file) } : frame)
-}
-
 export class WatchdogThread {
   readonly #cells = new Int32Array(new SharedArrayBuffer(CELLS * 4))
   readonly #options: WatchdogThreadOptions
@@ -131,7 +140,9 @@ export class WatchdogThread {
   #port: MessagePort | undefined
   #beats: NodeJS.Timeout | undefined
   #beatAt = 0
-  #stall: { frames: Sighting['frames'] } | undefined
+  readonly #id = randomUUID()
+  #stalled: Sighting['frames'] | undefined
+  #seen: { guard: number, frames: Sighting['frames'] } | undefined
   #ready: Promise<void> = Promise.resolve()
 
   constructor (options: WatchdogThreadOptions) {
@@ -145,7 +156,7 @@ export class WatchdogThread {
   start (): void {
     if (this.#worker !== undefined) return
     const { port1, port2 } = new MessageChannel()
-    const code = `const { workerData } = require('node:worker_threads'); const __name = value => value; (${watch.toString()})(require, workerData.cells, workerData.port, ${TICK}, ${this.#options.stallMs}, ${clock.toString()})`
+    const code = `const { workerData } = require('node:worker_threads'); const __name = value => value; (${watch.toString()})(require, workerData.cells, workerData.port, '${this.#id}', ${TICK}, ${this.#options.stallMs}, ${clock.toString()})`
     const worker = this.#worker = new Worker(code, {
       eval: true,
       execArgv: [],
@@ -160,6 +171,7 @@ export class WatchdogThread {
     this.#ready = new Promise(resolve => { worker.once('message', resolve).once('exit', resolve) })
     this.#ready.then(() => worker.unref())
     this.#port = port1
+    looks.set(this.#id, guard => this.#look(guard))
   }
 
   /** Watches, or sleeps. */
@@ -172,6 +184,7 @@ export class WatchdogThread {
 
   async stop (): Promise<void> {
     clearInterval(this.#beats)
+    looks.delete(this.#id)
     this.#port?.close()
     const worker = this.#worker
     this.#worker = this.#port = undefined
@@ -192,12 +205,15 @@ export class WatchdogThread {
 
   /** Where the guarded call that was just interrupted had been seen. */
   sighting (): Sighting['frames'] {
-    const guard = Atomics.load(this.#cells, GUARD)
-    let frames: Sighting['frames'] = []
-    for (const message of this.#messages()) {
-      if (message.type === 'guard' && message.guard === guard) frames = withPaths(message.frames)
-    }
-    return frames
+    return this.#seen?.guard === Atomics.load(this.#cells, GUARD) ? this.#seen.frames : []
+  }
+
+  /** @param guard the call that was running when the thread asked; 0: none, but the loop stood still */
+  #look (guard: number): string {
+    const frames = readFrames()
+    if (guard === 0) this.#stalled = frames
+    else this.#seen = { guard, frames }
+    return JSON.stringify(frames)
   }
 
   #beat (): void {
@@ -205,14 +221,8 @@ export class WatchdogThread {
     const ms = Math.round(now - this.#beatAt)
     this.#beatAt = now
     Atomics.add(this.#cells, BEAT, 1)
-    for (const message of this.#messages()) if (message.type === 'stall') this.#stall = message
-    const stall = this.#stall
-    this.#stall = undefined
-    if (stall !== undefined) this.#options.onStall({ frames: withPaths(stall.frames), ms })
-  }
-
-  * #messages (): Generator<{ type: string, guard?: number, frames: Sighting['frames'] }> {
-    if (this.#port === undefined) return
-    for (let next = receiveMessageOnPort(this.#port); next !== undefined; next = receiveMessageOnPort(this.#port)) yield next.message
+    const frames = this.#stalled
+    this.#stalled = undefined
+    if (frames !== undefined) this.#options.onStall({ frames, ms })
   }
 }

@@ -8,7 +8,7 @@ import type { LlmMessage, LlmRequest } from '../../lib/engines/engine.js'
 import { fliteVoices } from '../../lib/engines/local/voices.js'
 
 const directory = fileURLToPath(new URL('../../characters', import.meta.url))
-const library = createCharacterLibrary({ directory })
+const library = createCharacterLibrary({ directory, limits: { syncMs: 10_000, loadMs: 10_000 } })
 t.teardown(() => library.close())
 
 const never = new AbortController().signal

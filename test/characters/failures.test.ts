@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { change, character, createLibrary, facts, never, open, prompt, type Files } from './casts.js'
 import type { FileError } from '../../lib/characters/fault.js'
 
-const limits = { loadMs: 500, syncMs: 500, asyncLoadMs: 250, promptMs: 250, toolMs: 250, settleMs: 50 }
+const limits = { loadMs: 500, syncMs: 500, asyncLoadMs: 1000, promptMs: 1000, toolMs: 1000, settleMs: 50 }
 
 /** The errors of a cast that also has one good character, which must not suffer. */
 async function errorsOf (t: Test, files: Files): Promise<FileError[]> {
@@ -94,6 +94,15 @@ t.test('an endless loop at the top level is interrupted, and reported with its l
   ])
 })
 
+t.test('a loop is found also within what the language itself runs', async t => {
+  t.match(await errorsOf(t, {
+    'a.ts': character('a', { before: 'const text = \'a\'.repeat(50)\n  ;/(a+)+$/.test(text + \'!\')' }),
+    'b.ts': character('b', { before: '\n[2, 1].sort(() => { for (;;) {} })' }),
+    'c.ts': character('c', { before: 'JSON.stringify({ toJSON () {\n for (;;) {} } })' }),
+    'd.ts': character('d', { before: '\n for (let n = 0; ; n++) \'a\'.repeat(n % 100).replace(/b*$/, \'\')' })
+  }), ['a', 'b', 'c', 'd'].map(name => ({ file: `${name}.ts`, line: 2, code: 'timeout' })))
+})
+
 t.test('a top-level await that never settles is an error of that file, at the await', async t => {
   t.match(await errorsOf(t, {
     'a.ts': character('a', { before: '// first\nconst x = await new Promise(() => {})' }),
@@ -150,7 +159,7 @@ t.test('prompt code that throws, rejects, loops, never settles or returns nothin
   await t.rejects(prompt(registry, 'throws'), { name: 'RealtimeError', code: 'execution_error', message: 'a.ts:7:9: RangeError: no', details: { file: 'a.ts', line: 7, column: 9, character: 'throws' } })
   await t.rejects(prompt(registry, 'rejects'), { code: 'execution_error', message: /^b\.ts:8:\d+: TypeError: / })
   await t.rejects(prompt(registry, 'loops'), { code: 'timeout', message: /^c\.ts:7:\d+: The code held the event loop for 500 ms/ })
-  await t.rejects(prompt(registry, 'waits'), { code: 'timeout', message: 'd.ts: systemPrompt did not settle within 250 ms.' })
+  await t.rejects(prompt(registry, 'waits'), { code: 'timeout', message: 'd.ts: systemPrompt did not settle within 1000 ms.' })
   t.equal(aborted, 1, 'abandoned with its signal aborted')
   await t.rejects(prompt(registry, 'nothing'), { code: 'execution_error', message: 'e.ts: systemPrompt must return a string, not undefined.' })
   t.strictSame(events.filter(({ type }) => type === 'fault').length, 5)

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import { character, facts, never, open, prompt, type Shape } from './casts.js'
 
-const limits = { settleMs: 100, disposeMs: 100, syncMs: 250 }
+const limits = { settleMs: 100, disposeMs: 100, syncMs: 500 }
 const marks: unknown[] = []
 const mark = (value: unknown) => { marks.push(value) }
 process.on('mark-for-test' as never, mark)
@@ -218,6 +218,22 @@ t.test('a throw or an endless loop in a timer or listener ends there, and is tol
     [4, 'execution_error', /nobody awaits it: Error: nobody waits/]
   ])
   t.equal(await prompt(registry), 'prompt')
+})
+
+t.test('an endless loop in a callback, or in a listener of a signal, is interrupted, and is told', async t => {
+  const { registry, logs } = await open(t, {
+    'a.ts': character('a', {
+      before: 'import { stat } from \'node:fs\'\nstat(\'.\', () => { for (;;) {} })\nimport.meta.signal.addEventListener(\'abort\', () => { for (;;) {} })',
+      body: '\ncontext.signal.addEventListener(\'abort\', () => { for (;;) {} })\nawait new Promise(() => {})\nreturn \'\''
+    })
+  }, { limits })
+  const controller = new AbortController()
+  const result = t.rejects(registry.first()!.systemPrompt(controller.signal))
+  while (logs.length === 0) await turns()
+  controller.abort()
+  await result
+  await registry.purge()
+  t.match(logs.map(({ fields }) => [fields['code'], fields['line']]), [['timeout', 2], ['timeout', 9], ['timeout', 3]])
 })
 
 t.test('promises that nobody awaits and errors that nobody listens to do not end the process', async t => {

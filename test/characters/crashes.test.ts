@@ -54,3 +54,37 @@ process.once('mark-for-test' as any, async () => { throw 'listener' })`, 'proces
 t.test('a loop that is interrupted leaves the embedder\'s promises to the embedder', async t => {
   t.match(await embed(t, 'setTimeout(() => { for (;;) {} }, 1)', 'await new Promise(resolve => setTimeout(resolve, 700)); Promise.reject(\'bug\')'), { code: 1, stdout: /held the event loop/ })
 })
+
+t.test('what a cast throws where nobody catches it is told, and ends neither the process nor reaches its handlers', async t => {
+  // A place of its own for each: the same one is told once
+  const { code, stdout } = await embed(t, `import fs from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs'
+const target = new EventTarget(), own = new AbortController()
+queueMicrotask(() => { throw new Error('in a microtask') })
+process.nextTick(() => { throw new Error('in a tick') })
+fs.readFile(import.meta.filename, () => { throw new Error('in a callback') })
+randomBytes(8, () => { throw new Error('in another callback') })
+setTimeout(() => readFile(import.meta.filename, () => { throw 'no error in a callback' }))
+target.addEventListener('x', () => { throw new Error('in a listener') })
+own.signal.addEventListener('abort', () => { throw 'no error in a listener' })
+import.meta.signal.addEventListener('abort', () => { throw new Error('in the purge') })
+target.dispatchEvent(new Event('x'))
+own.abort()`, `process.on('uncaughtException', error => console.log('handled:', error.message))
+setTimeout(() => { throw new Error('embedder bug') }); await turns(); await registry.purge()`)
+  t.equal(code, 0)
+  for (const where of ['a microtask', 'a tick', 'a callback', 'another callback', 'a listener', 'the purge']) t.match(stdout, `in ${where}`)
+  t.match(stdout, 'no error in a callback')
+  t.match(stdout, 'no error in a listener')
+  t.strictSame(stdout.match(/^handled: .*$/gm), ['handled: embedder bug'])
+  t.match(stdout, /alive/)
+})
+
+t.test('what the embedder throws ends the process, as ever, also while a cast is alive', async t => {
+  const { code, stdout, stderr } = await embed(t, '', 'await prompt(); setTimeout(() => { throw new Error(\'embedder bug\') }); await new Promise(() => {})')
+  t.equal(code, 1)
+  t.notMatch(stdout, /alive|embedder/)
+  t.match(stderr, /main\.mts:\d+[\s\S]*embedder bug/)
+  t.match(await embed(t, '', 'process.setUncaughtExceptionCaptureCallback(error => console.log(\'mine:\', error.message)); setTimeout(() => { throw new Error(\'bug\') }); await turns()'),
+    { code: 0, stdout: /^mine: bug$/m })
+})
