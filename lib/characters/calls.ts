@@ -132,10 +132,10 @@ export class Calls {
 
   #context (call: Call, signal: AbortSignal): ToolContext {
     const { session, log } = this.#options
-    const { id, startedAt, language } = session
+    const { id, startedAt, language, userName } = session
     const context: CharacterContext = {
       instructions: call.instructions,
-      session: Object.freeze({ id, startedAt: new Date(startedAt), language }),
+      session: Object.freeze({ id, startedAt: new Date(startedAt), language, ...userName === undefined ? {} : { userName } }),
       helpers: createHelpers(language),
       signal
     }

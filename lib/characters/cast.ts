@@ -1,12 +1,14 @@
 /** The characters of one directory, instantiated for one session: loading them, and letting them go. */
 import { relative, sep } from 'node:path'
-import type { SessionFacts } from './character.js'
+import type { Character, SessionFacts } from './character.js'
 import { Calls } from './calls.js'
 import type { FairShare } from './fair-share.js'
 import { locateField } from './field-position.js'
 import { Fault, type FileError } from './fault.js'
-import { LoadedCharacter } from './loaded-character.js'
+import { CardCharacter, type CardHost } from './cards/card-character.js'
+import type { LoadedCharacter } from './loaded-character.js'
 import type { Logger } from './logger.js'
+import { ModuleCharacter } from './module-character.js'
 import { Namespace, type NamespaceOptions } from './namespace.js'
 import type { Entry } from './plan.js'
 import type { Place } from './roots.js'
@@ -28,6 +30,7 @@ export class Cast {
   readonly #options: CastOptions
   readonly #namespace: Namespace
   readonly #calls: Calls
+  readonly #host: CardHost
   #purged: Promise<void> | undefined
 
   constructor (options: CastOptions) {
@@ -35,6 +38,7 @@ export class Cast {
     this.#options = options
     this.place = place
     this.#namespace = new Namespace({ ...options, onFault: fault => onFault(fault, this.#fileName(fault.place.file), undefined) })
+    this.#host = { session, guard: (ms, call) => options.watchdog.run(ms, call) }
     this.#calls = new Calls({
       namespace: this.#namespace,
       session,
@@ -70,6 +74,7 @@ export class Cast {
     const queue: Entry[] = []
     for (const entry of entries) {
       if (entry.fault !== undefined) outcomes.set(entry, entry.fault)
+      else if (entry.card !== null) outcomes.set(entry, new CardCharacter(entry.file, entry.card, entry.picture, this.#host))
       else if (entry.order === null) queue.push(entry)
       else later.push(this.#loadAwaiting(entry, entry.order, outcomes))
     }
@@ -79,7 +84,7 @@ export class Cast {
     const names = new Map<string, string>()
     for (const entry of entries) {
       let outcome = outcomes.get(entry)!
-      if (outcome instanceof LoadedCharacter) {
+      if (!(outcome instanceof Fault)) {
         const other = names.get(outcome.name)
         if (other !== undefined) outcome = this.#toFault(entry, { code: 'duplicate_name', message: `name: '${outcome.name}' is the name of ${other} too.`, path: ['name'] })
       }
@@ -124,22 +129,22 @@ export class Cast {
         ? findProblem(value)
         : { code: 'invalid_character' as const, message: 'The file has no default export: a character is expected.', path: [] }
       if (problem !== undefined) return this.#toFault(entry, problem)
-      return new LoadedCharacter(entry.module!.source.file, value as ConstructorParameters<typeof LoadedCharacter>[1], this.#calls)
+      return new ModuleCharacter(entry.file, value as Character, this.#calls, entry.picture)
     } catch (error) {
       return this.#namespace.toFault(error, { file: entry.module!.source.file, line: null, column: null })
     }
   }
 
   #toFault (entry: Entry, { code, message, path }: NonNullable<ReturnType<typeof findProblem>>): Fault {
-    const { source, unit } = entry.module!
+    const unit = entry.module?.unit ?? null
     const place = unit === null ? undefined : locateField(unit.code, path)
-    return new Fault(code, message, { file: source.file, line: place?.line ?? 1, column: place?.column ?? 1 })
+    return new Fault(code, message, { file: entry.file, line: place?.line ?? 1, column: place?.column ?? 1 })
   }
 
   /** A fault of a helper is told where it is, with the character that needs it. */
   #toFileError ({ code, message, place }: Fault, entry: Entry): FileError {
     const { line, column } = place
-    const own = place.file === entry.module?.source.file || entry.module === null
+    const own = place.file === entry.file || entry.module === null
     return { file: own ? entry.name : this.#fileName(place.file), line, column, code, message: own ? message : `${message} (needed by ${entry.name})` }
   }
 

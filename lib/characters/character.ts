@@ -21,6 +21,8 @@ export interface SessionFacts {
   startedAt: Date
   /** ISO-639-1, such as `en`; null while unknown. */
   language: string | null
+  /** What characters call the user; absent while unknown. */
+  userName?: string
 }
 
 /** Small things most prompts want. */

@@ -2,6 +2,7 @@
  * Where sessions get their characters: the roots, and what all sessions share (sources, compiled
  * code, plans, the watchdog). One library a server.
  */
+import { CardFiles } from './cards/files.js'
 import { Cast } from './cast.js'
 import type { SessionFacts } from './character.js'
 import { Compiler } from './compiler.js'
@@ -79,7 +80,7 @@ export function createCharacterLibrary (options: CharacterLibraryOptions): Chara
   const observe = options.observe ?? (() => {})
 
   const share = new FairShare()
-  const workshop = { sources: new Sources(limits.cacheBytes), compiler: new Compiler(limits.cacheBytes, share), units: new Units(limits.cacheBytes), share, hostMs: limits.asyncLoadMs }
+  const workshop = { sources: new Sources(limits.cacheBytes), cards: new CardFiles(limits.cacheBytes), compiler: new Compiler(limits.cacheBytes, share), units: new Units(limits.cacheBytes), share, hostMs: limits.asyncLoadMs }
   const plans = new Plans(workshop)
   const thread = new WatchdogThread({ stallMs: limits.stallMs, onStall })
   const crashes = claimCrashes(onCrash)
@@ -200,6 +201,7 @@ export function createCharacterLibrary (options: CharacterLibraryOptions): Chara
       crashes.release()
       plans.clear()
       workshop.sources.clear()
+      workshop.cards.clear()
       workshop.compiler.clear()
       workshop.units.clear()
     }

@@ -1,10 +1,7 @@
-/**
- * A character as a session sees it. All of its code is called through here: bounded in time, guarded
- * against loops and throws, and cut off from the session once its cast is replaced or gone.
- */
+/** A character as a session sees it, whatever it was made of. */
+import type { Picture } from './cards/picture.js'
 import type { CharacterData } from './schema.js'
-import type { Character, CharacterTool, CharacterExample, Instructions, Voice } from './character.js'
-import type { Calls } from './calls.js'
+import type { CharacterExample, Instructions, Voice } from './character.js'
 
 export interface OfferedTool {
   readonly name: string
@@ -13,73 +10,57 @@ export interface OfferedTool {
   readonly parameters: Readonly<Record<string, unknown>>
 }
 
-export class LoadedCharacter {
-  /** Name of its file in the cast's directory. */
+/** The words of a message; `key` is the same object as long as it is the same message. */
+export interface Spoken { readonly role: 'user' | 'assistant', readonly text: string, readonly key?: object }
+
+/** What was said so far, oldest first; asked for only by those who read it. */
+export type History = () => readonly Spoken[]
+
+/** What is said within or after the conversation, to the model alone. */
+export interface Note {
+  /** Messages from the end; 0: after the last. */
+  readonly depth: number
+  readonly role: 'system' | 'user' | 'assistant'
+  readonly text: string
+}
+
+/** What the model is told of a character for one answer. */
+export interface CharacterPrompt {
+  readonly system: string
+  readonly examples: readonly CharacterExample[]
+  readonly notes: readonly Note[]
+}
+
+export interface LoadedCharacter {
+  /** Real path of its file. */
   readonly file: string
   readonly name: string
   readonly voice: Voice
-  readonly #character: Character
-  readonly #calls: Calls
-  #tools: readonly OfferedTool[] | undefined
-
-  constructor (file: string, character: Character, calls: Calls) {
-    this.file = file
-    this.name = character.name
-    this.voice = character.voice
-    this.#character = character
-    this.#calls = calls
-  }
-
-  get instructions (): Instructions { return this.#character.instructions }
-  get metadata (): CharacterData['metadata'] { return this.#character.metadata }
-  get examples (): readonly CharacterExample[] | undefined { return this.#character.examples }
-  get greeting (): string | undefined { return this.#character.greeting }
-  get llm (): CharacterData['llm'] { return this.#character.llm }
-  get tts (): CharacterData['tts'] { return this.#character.tts }
-  get temperature (): number | undefined { return this.#character.temperature }
-
+  readonly instructions: Instructions
+  readonly metadata: CharacterData['metadata']
+  readonly examples: readonly CharacterExample[] | undefined
+  /** What it says first. */
+  readonly greeting: string | undefined
+  readonly llm: CharacterData['llm']
+  readonly tts: CharacterData['tts']
+  readonly temperature: number | undefined
   /** What the model may call; without the code. */
-  get tools (): readonly OfferedTool[] {
-    this.#tools ??= (this.#character.tools ?? []).map(({ name, description, parameters }) => ({ name, description, parameters }))
-    return this.#tools
-  }
-
+  readonly tools: readonly OfferedTool[]
+  readonly picture: Picture | undefined
+  /** How many greetings it has. */
+  readonly greetingCount: number
+  readonly disposable: boolean
+  /** Its greeting of this number, counted from 0, now that it says it. */
+  greet (number: number): string | undefined
   /**
-   * The system prompt. Rejects with a RealtimeError whose message says where in the source, or with
-   * the signal's reason when that aborts.
+   * Rejects with a RealtimeError whose message says where in the source, or with the signal's reason
+   * when that aborts.
    */
-  async systemPrompt (signal: AbortSignal): Promise<string> {
-    const { instructions } = this.#character
-    return await this.#calls.run({
-      character: this,
-      what: 'systemPrompt',
-      kind: 'prompt',
-      signal,
-      instructions,
-      invoke: context => this.#character.systemPrompt(context),
-      check: result => typeof result === 'string' ? undefined : `systemPrompt must return a string, not ${result === null ? 'null' : typeof result}.`
-    }) as string
-  }
-
-  /** Calls a tool on the server. Rejects as {@link systemPrompt} does; `invalid_tools` if there is none of this name. */
-  async runTool (name: string, args: unknown, signal: AbortSignal): Promise<unknown> {
-    const { instructions, tools = [] } = this.#character
-    const tool = tools.find(tool => tool.name === name) as CharacterTool | undefined
-    return await this.#calls.run({
-      character: this,
-      what: `tool '${name}'`,
-      kind: 'tool',
-      signal,
-      instructions,
-      missing: tool === undefined,
-      invoke: context => tool!.run(args, context)
-    })
-  }
-
-  get disposable (): boolean { return this.#character.dispose !== undefined }
-
+  prompt (signal: AbortSignal, history: History): Promise<CharacterPrompt>
+  /** The part of the prompt that comes before the conversation. Rejects as {@link prompt} does. */
+  systemPrompt (signal: AbortSignal): Promise<string>
+  /** Calls a tool on the server. Rejects as {@link prompt} does; `invalid_tools` if there is none of this name. */
+  runTool (name: string, args: unknown, signal: AbortSignal): Promise<unknown>
   /** For the cast's purge: ends what the character itself has to end. */
-  dispose (): unknown {
-    return this.#character.dispose?.()
-  }
+  dispose (): unknown
 }

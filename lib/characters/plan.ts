@@ -4,8 +4,11 @@
  * were, which costs one `stat` for each.
  */
 import { readdirSync, statSync } from 'node:fs'
-import { extname, join } from 'node:path'
+import { extname, join, parse } from 'node:path'
 import type { Compiler, Import } from './compiler.js'
+import type { Card } from './cards/card.js'
+import { isCardFile, type CardFile, type CardFiles } from './cards/files.js'
+import { locatePicture, type Picture } from './cards/picture.js'
 import type { FairShare } from './fair-share.js'
 import { Fault, type FaultCode } from './fault.js'
 import { missingNames } from './missing-names.js'
@@ -35,6 +38,12 @@ export interface Entry {
   /** Name of the file in the directory. */
   readonly name: string
   readonly module: Module | null
+  /** What the file is, if it is a card: there is no code behind it. */
+  readonly card: Card | null
+  /** Real path. */
+  readonly file: string
+  /** The card's own, or one that lies beside the file and has its name. */
+  readonly picture: Picture | undefined
   /** Its fault, or that of a file it needs: it cannot be loaded. */
   readonly fault: Fault | undefined
   /** Everything it needs and itself, imported ones first; only if something of it has top-level await. */
@@ -44,6 +53,7 @@ export interface Entry {
 /** What plans are made with; one set a library. */
 export interface Workshop {
   readonly sources: Sources
+  readonly cards: CardFiles
   readonly compiler: Compiler
   readonly units: Units
   readonly share: FairShare
@@ -58,6 +68,7 @@ export class Plan {
   readonly entries: Entry[] = []
   readonly #workshop: Workshop
   readonly #modules = new Map<string, Module>()
+  readonly #cards = new Map<string, CardFile>()
   /** Paths where a file would change what an import means. */
   readonly #absent = new Set<string>()
   #stamp: Stamp | undefined
@@ -75,22 +86,57 @@ export class Plan {
     plan.#stamp = toStamp(statSync(directory))
     const names = listCharacterFiles(directory)
     const found: { name: string, module: Module | null, fault?: Fault }[] = []
-    await plan.#grow(names.map(name => async () => {
+    await plan.#grow(names.modules.map(name => async () => {
       const entry = await plan.#loadEntry(name)
       if (entry !== undefined) found.push(entry)
       return entry?.module ?? undefined
     }))
-    found.sort((a, b) => a.name < b.name ? -1 : 1)
     for (const { name, module, fault } of found) {
       const order = module === null ? [] : postOrder(module)
       plan.entries.push({
         name,
         module,
+        card: null,
+        file: module?.source.file ?? join(directory, name),
+        picture: undefined,
         fault: fault ?? order.find(({ fault }) => fault !== undefined)?.fault,
         order: order.some(({ unit }) => unit?.code.async) ? order : null
       })
     }
+    await plan.#addCards(names.cards)
+    plan.entries.sort((a, b) => a.name < b.name ? -1 : 1)
     return plan
+  }
+
+  /** Cards need no linking. A picture without a card is the portrait of the character whose file is called like it. */
+  async #addCards (names: readonly string[]): Promise<void> {
+    const { cards, share } = this.#workshop
+    const portraits: { name: string, read: CardFile }[] = []
+    for (const name of names) {
+      try {
+        const read = await share.run(() => cards.read(join(this.directory, name), this.root))
+        // JSON that a character imports is no character
+        if (read === undefined || this.#modules.has(read.file)) continue
+        this.#cards.set(name, read)
+        const { file, card, fault, isPicture } = read
+        if (isPicture) portraits.push({ name, read })
+        else this.entries.push({ name, module: null, card: card ?? null, file, picture: locatePicture(card?.picture, file, this.root), fault, order: null })
+      } catch (error) {
+        this.entries.push({ name, module: null, card: null, file: join(this.directory, name), picture: undefined, fault: this.#unreadable(name, error), order: null })
+      }
+    }
+    for (const { name, read: { file, fault } } of portraits) {
+      const stem = parse(name).name
+      const owner = this.entries.findIndex(entry => parse(entry.name).name === stem)
+      if (owner === -1) this.entries.push({ name, module: null, card: null, file, picture: undefined, fault, order: null })
+      else this.entries[owner] = { ...this.entries[owner]!, picture: this.entries[owner]!.picture ?? { file, root: this.root } }
+    }
+  }
+
+  #unreadable (name: string, error: unknown): Fault {
+    this.#fleeting = true
+    const message = error instanceof OutsideRoot ? 'The file lies outside of the root.' : `The file cannot be read: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}`
+    return new Fault('import_error', message, { file: join(this.directory, name), line: null, column: null })
   }
 
   /** Whether building it again would change nothing. */
@@ -98,6 +144,9 @@ export class Plan {
     if (this.#fleeting || !isUnchanged(this.directory, this.#stamp!)) return false
     for (const { source } of this.#modules.values()) {
       if (!isUnchanged(source.file, source.stamp)) return false
+    }
+    for (const [name, { stamp }] of this.#cards) {
+      if (!isUnchanged(join(this.directory, name), stamp)) return false
     }
     for (const path of this.#absent) {
       if (statSync(path, { throwIfNoEntry: false }) !== undefined) return false
@@ -157,9 +206,7 @@ export class Plan {
       })
       return read && { name, module: await read.module }
     } catch (error) {
-      this.#fleeting = true
-      const message = error instanceof OutsideRoot ? 'The file lies outside of the root.' : `The file cannot be read: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}`
-      return { name, module: null, fault: new Fault('import_error', message, { file: path, line: null, column: null }) }
+      return { name, module: null, fault: this.#unreadable(name, error) }
     }
   }
 
@@ -266,11 +313,12 @@ function postOrder (module: Module, seen = new Set<Module>(), order: Module[] = 
 }
 
 /** Names in the order of their code units, which no locale changes. */
-function listCharacterFiles (directory: string): string[] {
-  return readdirSync(directory, { withFileTypes: true })
-    .filter(entry => (entry.isFile() || entry.isSymbolicLink()) && isCharacterFile(entry.name))
+function listCharacterFiles (directory: string): { modules: string[], cards: string[] } {
+  const names = readdirSync(directory, { withFileTypes: true })
+    .filter(entry => entry.isFile() || entry.isSymbolicLink())
     .map(({ name }) => name)
     .sort()
+  return { modules: names.filter(isCharacterFile), cards: names.filter(isCardFile) }
 }
 
 function isCharacterFile (name: string): boolean {

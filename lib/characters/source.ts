@@ -63,11 +63,19 @@ export function isInside (directory: string, path: string): boolean {
   return path === directory || path.startsWith(directory.endsWith(sep) ? directory : directory + sep)
 }
 
+/** A file that is open for reading, and what it was when it was opened. Whoever asked closes the descriptor. */
+export interface OpenedFile {
+  readonly descriptor: number
+  /** Real path. */
+  readonly file: string
+  readonly stamp: Stamp
+}
+
 /**
- * Reads a file that must lie inside the root (a real path). Undefined if there is none, or it is
- * no file; throws {@link OutsideRoot}, or the system's error if it cannot be read.
+ * Opens a file that must lie inside the root (a real path). Undefined if there is none, or it is no
+ * file; throws {@link OutsideRoot}, or the system's error if it cannot be read.
  */
-export function readSource (path: string, root: string): Source | undefined {
+export function openInside (path: string, root: string): OpenedFile | undefined {
   let descriptor
   if (statSync(path, { throwIfNoEntry: false }) === undefined) return undefined // Far cheaper than a failing open
   try {
@@ -78,14 +86,27 @@ export function readSource (path: string, root: string): Source | undefined {
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ENXIO') return undefined
     throw error
   }
+  let kept = false
   try {
     const opened = fstatSync(descriptor)
     if (!opened.isFile()) return undefined
     const file = realpathSync.native(path)
     const stats = statSync(file)
     if (!isInside(root, file) || stats.ino !== opened.ino || stats.dev !== opened.dev) throw new OutsideRoot(path)
-    if (opened.size > MAX_FILE) throw new Error(`The file is larger than ${MAX_FILE} bytes.`)
-    const stamp = toStamp(opened)
+    kept = true
+    return { descriptor, file, stamp: toStamp(opened) }
+  } finally {
+    if (!kept) closeSync(descriptor)
+  }
+}
+
+/** Reads a whole file as text, found and refused as by {@link openInside}. */
+export function readSource (path: string, root: string): Source | undefined {
+  const opened = openInside(path, root)
+  if (opened === undefined) return undefined
+  const { descriptor, file, stamp } = opened
+  try {
+    if (stamp.size > MAX_FILE) throw new Error(`The file is larger than ${MAX_FILE} bytes.`)
     const text = readFileSync(descriptor, 'utf8')
     return { file, text, hash: createHash('sha256').update(text).digest('base64url'), stamp }
   } finally {

@@ -5,7 +5,7 @@ import { createId } from './ids.js'
 import type { SessionObserver } from './observer.js'
 import { CharacterCall, FunctionCall, TextMessage, type AnyOutputItem, type OutputScope } from './output-items.js'
 import { llmOverrides } from './overrides.js'
-import { chatMessages, systemPrompt } from './prompt.js'
+import { chatMessages, makePrompt, placeNotes, spokenIn } from './prompt.js'
 import type { ResponsePlan } from './response.js'
 import { Speaker } from './speaker.js'
 import { estimateTokens, type TokenCount } from './usage.js'
@@ -59,19 +59,21 @@ export class Answer {
 
   async run (): Promise<EndReason> {
     const { signal } = this.#scope
-    const { character, opens } = this.#plan
+    const { character, opens, greeting: number } = this.#plan
     const entries = this.#plan.context()
-    if (entries.length === 0 && opens && character?.greeting !== undefined) {
+    const greeting = number !== null || (entries.length === 0 && opens) ? character?.greet(number ?? 0) : undefined
+    if (greeting !== undefined) {
       const { words } = this.#write(() => 'completed')
-      words.push(character.greeting)
+      words.push(greeting)
       words.end()
       await this.#speaker.done()
       return 'stop'
     }
 
-    const system = await systemPrompt(character, this.#plan.instructions, signal)
-    const fitting = this.#plan.fit(entries, estimateTokens(system + JSON.stringify(this.#tools())))
-    const messages = chatMessages(system, fitting.map(entry => entry.item), opens)
+    const { system, notes } = await makePrompt(character, this.#plan.instructions, signal, () => spokenIn(entries.map(({ item }) => item)))
+    const told = [system, ...notes.map(({ text }) => text)].join('')
+    const fitting = this.#plan.fit(entries, estimateTokens(told + JSON.stringify(this.#tools())))
+    const messages = placeNotes(chatMessages(system, fitting.map(entry => entry.item), opens), notes)
     let reason: EndReason = 'stop'
     for (let count = 0; count < MAX_ROUNDS; count++) {
       const round = await this.#ask(messages, count)

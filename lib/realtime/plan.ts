@@ -1,4 +1,5 @@
 import type { LlmToolChoice } from '../engines/engine.js'
+import type { LoadedCharacter } from '../characters/loaded-character.js'
 import type { Casting } from './casting.js'
 import type { ContextWindow } from './context-window.js'
 import type { Conversation, Entry } from './conversation.js'
@@ -39,6 +40,7 @@ export function planResponse (scope: PlanScope, options: ResponseOptions, turn: 
     speed: settings.output.speed,
     character: casting.character,
     showCharacterTools: settings.character_tools === 'visible',
+    greeting: checkGreeting(casting.character, options.greeting),
     context: contextOf(scope, options.input),
     fit: (entries, instructions) => scope.window.fit(entries, instructions, settings.truncation),
     opens: options.input === undefined,
@@ -56,6 +58,14 @@ function contextOf ({ conversation, takeItem }: PlanScope, input: ResponseOption
     throw new RealtimeError('invalid_value', { param: `response.input[${index}].id`, message: `No item with id '${item.id}'.` })
   })
   return () => entries
+}
+
+function checkGreeting (character: LoadedCharacter | null, greeting: number | undefined): number | null {
+  if (greeting === undefined) return null
+  const count = character?.greetingCount ?? 0
+  if (greeting < count) return greeting
+  const has = character === null ? 'No character is selected' : `'${character.name}' has ${count} greetings, counted from 0`
+  throw new RealtimeError('invalid_value', { param: 'response.greeting', message: `Invalid value: ${greeting}. ${has}.` })
 }
 
 function toolChoice (choice: ToolChoice): LlmToolChoice {

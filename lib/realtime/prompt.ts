@@ -1,4 +1,4 @@
-import type { LoadedCharacter } from '../characters/loaded-character.js'
+import type { History, LoadedCharacter, Note, Spoken } from '../characters/loaded-character.js'
 import type { LlmContentPart, LlmMessage } from '../engines/engine.js'
 import type { Item } from './events/items.js'
 
@@ -7,20 +7,50 @@ const DEFAULT_PROMPT = 'You are a helpful, friendly voice assistant. Answer in o
 const GO_AHEAD = 'Go ahead.'
 const OPEN_CONVERSATION = 'The conversation begins now. Say hello, in one or two sentences.'
 
-/** What the model is told before the conversation: the character first, then the client's instructions. */
-export async function systemPrompt (character: LoadedCharacter | null, instructions: string, signal: AbortSignal): Promise<string> {
+export interface Prompt { system: string, notes: readonly Note[] }
+
+/** What the model is told besides the conversation: the character first, then the client's instructions. */
+export async function makePrompt (character: LoadedCharacter | null, instructions: string, signal: AbortSignal, history: History): Promise<Prompt> {
   const parts: string[] = []
+  let notes: readonly Note[] = []
   if (character !== null) {
-    parts.push(await character.systemPrompt(signal))
+    const prompt = await character.prompt(signal, history)
+    parts.push(prompt.system)
+    notes = prompt.notes
     // A line with the result of a tool has none to show here, and the model must not learn to say the placeholder.
-    const examples = (character.examples ?? []).filter(({ character: answer }) => !answer.includes('{result}'))
+    const examples = prompt.examples.filter(({ character: answer }) => !answer.includes('{result}'))
     if (examples.length > 0) {
       const lines = examples.map(({ user, character: answer }) => `User: ${user}\n${character.name}: ${answer}`)
       parts.push(`This is how ${character.name} talks:\n\n${lines.join('\n\n')}`)
     }
   }
   if (instructions.trim() !== '') parts.push(instructions)
-  return parts.length === 0 ? DEFAULT_PROMPT : parts.join('\n\n')
+  return { system: parts.length === 0 ? DEFAULT_PROMPT : parts.join('\n\n'), notes }
+}
+
+/** What was said, for characters that look for words in it. */
+export function spokenIn (items: readonly Item[]): Spoken[] {
+  return items.flatMap(item => {
+    if (item.type !== 'message' || item.role === 'system') return []
+    const text = textOf(item)
+    return text === '' ? [] : [{ role: item.role, text, key: item }]
+  })
+}
+
+/** Puts notes at their depth, counted in messages from the end. Calls and their results are not torn apart. */
+export function placeNotes (messages: readonly LlmMessage[], notes: readonly Note[]): LlmMessage[] {
+  const placed = [...messages]
+  // The deepest first: what is put in later comes behind it, and changes no place before.
+  for (const { depth, role, text } of [...notes].sort((a, b) => b.depth - a.depth)) {
+    let at = placed.length
+    for (let left = depth; left > 0 && at > 1;) {
+      at--
+      if (placed[at]!.role !== 'tool') left--
+    }
+    while (placed[at]?.role === 'tool') at--
+    placed.splice(at, 0, { role, content: text })
+  }
+  return placed
 }
 
 /**

@@ -28,6 +28,8 @@ export interface ResponsePlan {
   readonly speed: number
   readonly character: LoadedCharacter | null
   readonly showCharacterTools: boolean
+  /** Which of the character's greetings to say instead of asking the model; null: the first, if nothing was said yet. */
+  readonly greeting: number | null
   /** What the model reads: the conversation as it is when the words are all there, or the client's own choice. */
   readonly context: () => readonly Entry[]
   /** As much of it as the model is sent, given the tokens before it. Throws if it must be all and is too much. */

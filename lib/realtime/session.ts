@@ -188,6 +188,9 @@ export class RealtimeSession {
   refresh (): void {
     const listening = this.#listening()
     this.registry.session.language = listening.language ?? listening.transcription?.language ?? null
+    const { user_name: userName } = this.#settings
+    if (userName === null) delete this.registry.session.userName
+    else this.registry.session.userName = userName
     this.listener.configure(listening)
   }
 

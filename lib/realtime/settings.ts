@@ -5,6 +5,8 @@ import type { AudioFormat, SessionObject, SessionUpdate, TurnDetection } from '.
 /** The part of the session object that a client sets and that is not about who speaks. Immutable: an update makes a new one. */
 export interface Settings extends Pick<SessionObject, 'parallel_tool_calls' | 'reasoning' | 'output_modalities' | 'instructions' | 'tools' | 'tool_choice' |
   'max_output_tokens' | 'tracing' | 'truncation' | 'prompt' | 'include' | 'character_tools'> {
+  /** Null while nobody has said it. */
+  readonly user_name: string | null
   readonly type: 'realtime' | 'transcription'
   readonly input: Readonly<Omit<SessionObject['audio']['input'], 'turn_detection'> & { turn_detection: TurnDetection | null }>
   readonly output: Readonly<Omit<SessionObject['audio']['output'], 'voice'>>
@@ -37,6 +39,7 @@ export const defaultSettings: Settings = {
   prompt: null,
   include: null,
   character_tools: 'hidden',
+  user_name: null,
   input: Object.freeze({ format: pcm, transcription: null, noise_reduction: null, turn_detection: serverVad }),
   output: Object.freeze({ format: pcm, speed: 1 })
 }
@@ -75,7 +78,8 @@ export function updateSettings (now: Settings, update: SessionUpdate): Settings 
       truncation: update.truncation,
       prompt: update.prompt,
       include: update.include,
-      character_tools: update.character_tools
+      character_tools: update.character_tools,
+      user_name: update.user_name
     }),
     input: {
       ...now.input,

@@ -21,7 +21,7 @@ t.test('the README names every path that is served, and no other', async t => {
   app.addHook('onRoute', ({ url, method }) => { if (method !== 'HEAD' && method !== 'OPTIONS') served.push(url) })
   await app.register(dramatis, cannedEngines())
   t.teardown(() => app.close())
-  const named = section('What it serves').match(/(?<=`(?:GET |POST )?)\/(?:v1|health|metrics)[\w/]*/g)!
+  const named = section('What it serves').match(/(?<=`(?:GET |POST )?)\/(?:v1|health|metrics)[\w/:]*/g)!
   t.strictSame([...new Set(named)].sort(), [...new Set(served)].sort())
 })
 

@@ -1,8 +1,8 @@
 import t, { type Test } from 'tap'
 import type { DramatisOptions } from '../../app.js'
 import { createOpenAiLlm } from '../../lib/engines/openai/llm.js'
-import { LoadedCharacter } from '../../lib/characters/loaded-character.js'
-import { systemPrompt } from '../../lib/realtime/prompt.js'
+import type { LoadedCharacter } from '../../lib/characters/loaded-character.js'
+import { makePrompt } from '../../lib/realtime/prompt.js'
 import { startChatServer } from '../support/chat-server.js'
 import { base64, cannedEngines, tone } from '../support/engines.js'
 import { startServer } from '../support/server.js'
@@ -184,10 +184,13 @@ t.test('a parameter that nobody knows is ignored, but by a strict server', async
 t.test('examples that wait for the result of a tool are no lines to learn from', async t => {
   const character = {
     name: 'Ann',
-    systemPrompt: async () => 'You are Ann.',
-    examples: [{ user: 'Roll.', character: 'It is {result}!', tool: { name: 'roll' } }, { user: 'Hello.', character: 'Good day.' }]
+    prompt: async () => ({
+      system: 'You are Ann.',
+      examples: [{ user: 'Roll.', character: 'It is {result}!', tool: { name: 'roll' } }, { user: 'Hello.', character: 'Good day.' }],
+      notes: []
+    })
   } as unknown as LoadedCharacter
-  const prompt = await systemPrompt(character, '', new AbortController().signal)
+  const { system: prompt } = await makePrompt(character, '', new AbortController().signal, () => [])
   t.match(prompt, 'User: Hello.\nAnn: Good day.')
   t.notMatch(prompt, '{result}')
   t.notMatch(prompt, 'Roll.')

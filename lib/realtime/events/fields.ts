@@ -140,6 +140,7 @@ export const fieldDescriptions: Readonly<Record<string, string>> = {
   metadata: 'What the client gave with `response.create`.',
   'ResponseOptions.conversation': '`none`: the response does not become part of the conversation, and may run beside one that does.',
   'ResponseOptions.input': 'What the model reads instead of the conversation.',
+  'ResponseOptions.greeting': 'The selected character says its greeting of this number, counted from 0, instead of asking the model.',
   'ResponseOptions.metadata': 'Comes back with the response.',
   total_tokens: 'In and out.',
   input_tokens: 'What the model read.',

@@ -1,5 +1,5 @@
 import { Type, type Static } from '@sinclair/typebox'
-import { ItemId, Metadata, Nullable, OneOf } from './common.js'
+import { Index, ItemId, Metadata, Nullable, OneOf } from './common.js'
 import { ClientItem, Item } from './items.js'
 import { AudioFormat, Instructions, MaxOutputTokens, OutputModalities, ParallelToolCalls, Prompt, Reasoning, ToolChoice, Tools, Voice } from './session-object.js'
 
@@ -21,6 +21,7 @@ export const ResponseOptions = Type.Object({
   reasoning: Type.Optional(Reasoning),
   max_output_tokens: Type.Optional(MaxOutputTokens),
   prompt: Type.Optional(Nullable(Prompt)),
+  greeting: Type.Optional(Index),
   metadata: Type.Optional(Nullable(Metadata))
 })
 export type ResponseOptions = Static<typeof ResponseOptions>

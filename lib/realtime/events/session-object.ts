@@ -89,6 +89,7 @@ export const NoiseReduction = Type.Object({ type: OneOf('near_field', 'far_field
 export const ParallelToolCalls = Type.Boolean()
 export const Reasoning = Type.Object({ effort: Type.Optional(Nullable(Effort)) })
 export const Include = Type.Array(OneOf('item.input_audio_transcription.logprobs'))
+export const UserName = Type.String({ minLength: 1, maxLength: 100, description: 'What characters call the user.' })
 export const CharacterTools = OneOf('hidden', 'visible')
 
 /** What `session.update` may carry; unknown keys are ignored, since clients run ahead of servers. */
@@ -108,6 +109,7 @@ export const SessionUpdate = Type.Object({
   include: Type.Optional(Nullable(Include)),
   character: Type.Optional(Nullable(Type.String({ maxLength: 1024 }))),
   character_tools: Type.Optional(CharacterTools),
+  user_name: Type.Optional(Nullable(UserName)),
   audio: Type.Optional(Type.Object({
     input: Type.Optional(Type.Object({
       format: Type.Optional(AudioFormat),
@@ -154,6 +156,7 @@ export const SessionObject = Type.Object({
   characters: Type.Array(Type.String(), { description: 'Names that can be selected.' }),
   character: Nullable(Type.String({ description: 'The selected one.' })),
   character_tools: CharacterTools,
+  user_name: Type.Optional(UserName),
   engines: Type.Object({ stt: Type.String(), llm: Type.String(), tts: Type.String() })
 })
 export type SessionObject = Static<typeof SessionObject>

@@ -1,0 +1,113 @@
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { CardFiles } from '../lib/characters/cards/files.js'
+import { Fields } from '../lib/characters/cards/fields.js'
+import { LoreMemory, Lorebook } from '../lib/characters/cards/lorebook.js'
+import { createCharacterLibrary } from '../lib/characters/library.js'
+import { contain, damages, v1, v2, v3 } from '../test/support/cards.js'
+import { temporaryDirectory } from './cast.js'
+import { percentile, round, type Figure } from './figure.js'
+
+const WORDS = 'river stone lamp tower ship bell storm winter garden letter clock horse iron silver market bridge forest king queen road'.split(' ')
+
+/** Cards: reading each kind of file, opening a session with two hundred of them, and the lorebook of every turn. */
+export default async function ({ quick }: { json: boolean, quick: boolean }): Promise<Figure[]> {
+  const root = temporaryDirectory()
+  try {
+    return [...await readFiles(root), ...await openSessions(root, quick ? 100 : 500), scanLore(quick ? 2000 : 10_000)]
+  } finally {
+    rmSync(root, { recursive: true })
+  }
+}
+
+/** The worst file of all, whole or damaged. */
+async function readFiles (root: string): Promise<Figure[]> {
+  const large = v3('Large', { description: 'x'.repeat(250_000), character_book: { extensions: {}, entries: loreEntries(2000) } })
+  const files = [
+    ...damages.map(({ what, file, bytes }) => ({ what, file, bytes: bytes() })),
+    ...(['json', 'png', 'png-packed', 'charx'] as const).map(container => {
+      const { extension, bytes } = contain(large, container)
+      return { what: `a lorebook of 2,000 entries in ${container}`, file: `a.${extension}`, bytes }
+    })
+  ]
+  let slowest = { what: '', ms: 0 }
+  let largest = { what: '', mb: 0 }
+  for (const [index, { what, file, bytes }] of files.entries()) {
+    const path = join(root, `${index}-${file}`)
+    writeFileSync(path, bytes)
+    const times: number[] = []
+    globalThis.gc?.()
+    const before = process.memoryUsage()
+    for (let round = 0; round < 3; round++) {
+      const since = process.cpuUsage()
+      await new CardFiles(1).read(path, root)
+      const { user, system } = process.cpuUsage(since)
+      times.push((user + system) / 1000)
+    }
+    const after = process.memoryUsage()
+    const ms = percentile(times, 50)
+    const mb = (after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers) / 3 / 2 ** 20
+    if (ms > slowest.ms) slowest = { what, ms }
+    if (mb > largest.mb) largest = { what, mb }
+    rmSync(path)
+  }
+  return [
+    { name: 'CPU of reading the slowest of all files', value: round(slowest.ms), unit: 'ms', limit: 50, note: `${files.length} kinds; ${slowest.what}` },
+    { name: 'memory that reading the largest takes', value: round(largest.mb), unit: 'MB', limit: 20, note: largest.what }
+  ]
+}
+
+async function openSessions (root: string, rounds: number): Promise<Figure[]> {
+  for (let index = 0; index < 200; index++) {
+    const make = [v1, v2, v3][index % 3]!
+    const { extension, bytes } = contain(make(`Card ${index}`), index % 2 === 0 ? 'json' : 'png')
+    writeFileSync(join(root, `card-${index}.${extension}`), bytes)
+  }
+  // A file that has just changed is read again: let them rest.
+  await new Promise(resolve => setTimeout(resolve, 100))
+  const library = createCharacterLibrary({ directory: root })
+  const first = performance.now()
+  await (await library.open({ id: 'first', startedAt: new Date(), language: null })).purge()
+  const firstMs = performance.now() - first
+  const times: number[] = []
+  for (let index = 0; index < rounds; index++) {
+    const since = process.cpuUsage()
+    const registry = await library.open({ id: `s${index}`, startedAt: new Date(), language: null })
+    const { user, system } = process.cpuUsage(since)
+    times.push((user + system) / 1000)
+    await registry.purge()
+  }
+  await library.close()
+  return [
+    { name: 'first session with 200 cards', value: round(firstMs), unit: 'ms' },
+    { name: 'CPU of opening a session with 200 known cards', value: round(percentile(times, 50)), unit: 'ms', limit: 3 }
+  ]
+}
+
+function loreEntries (count: number): object[] {
+  return Array.from({ length: count }, (none, index) => ({
+    keys: [`${WORDS[index % 20]} of ${WORDS[(index * 7) % 20]}${index}`, `${WORDS[(index * 3) % 20]}${index % 50}`, `name${index}`],
+    content: `Entry ${index}: ${'words '.repeat(20)}`,
+    enabled: true,
+    insertion_order: index,
+    extensions: {}
+  }))
+}
+
+function scanLore (rounds: number): Figure {
+  const lorebook = new Lorebook(new Fields({ entries: loreEntries(500), extensions: {} }))
+  const memory = new LoreMemory()
+  const messages: { role: 'user' | 'assistant', text: string, key: object }[] = []
+  const times: number[] = []
+  for (let round = 0; round < rounds; round++) {
+    for (const role of ['user', 'assistant'] as const) {
+      const words = Array.from({ length: 40 }, (none, at) => WORDS[(round * 13 + at * 7) % 20])
+      messages.push({ role, text: `${words.join(' ')} lamp${round % 50} name${round % 500}`, key: {} })
+    }
+    if (messages.length > 40) messages.splice(0, 2)
+    const since = performance.now()
+    lorebook.find({ messages, memory, greeting: 0, guard: call => call() })
+    times.push(performance.now() - since)
+  }
+  return { name: 'lorebook of 500 entries, a turn', value: round(percentile(times, 50)), unit: 'ms', limit: 0.2, note: `p99 ${round(percentile(times, 99))} ms` }
+}

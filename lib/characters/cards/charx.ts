@@ -1,0 +1,56 @@
+/** A `.charx` file: a zip archive with `card.json` and the card's pictures. Only what is asked for is unpacked. */
+import { fromFdPromise, type Entry, type ZipFile } from 'yauzl'
+import { cardLimits, CardProblem } from './problem.js'
+
+export const CARD_FILE = 'card.json'
+
+/**
+ * One file of the archive, or undefined if it has none of this name. The descriptor stays open. Rejects
+ * with a {@link CardProblem}, also if the file is larger than the limit, whatever the archive says of it.
+ */
+export async function readFromCharx (descriptor: number, name: string, limit: number): Promise<Buffer | undefined> {
+  let zip: ZipFile
+  try {
+    // Names are never used as paths: what yauzl refuses about them is no danger here.
+    zip = await fromFdPromise(descriptor, { lazyEntries: true, autoClose: false, decodeStrings: true, validateEntrySizes: true })
+  } catch (error) {
+    throw damaged(error)
+  }
+  if (zip.entryCount > cardLimits.parts) throw new CardProblem(`The archive has ${zip.entryCount} files, and may have ${cardLimits.parts}.`)
+  const entry = await findEntry(zip, name)
+  return entry === undefined ? undefined : await unpack(zip, entry, limit)
+}
+
+function findEntry (zip: ZipFile, name: string): Promise<Entry | undefined> {
+  return new Promise((resolve, reject) => {
+    zip.on('error', error => reject(damaged(error)))
+    zip.on('end', () => resolve(undefined))
+    zip.on('entry', (entry: Entry) => {
+      if (entry.fileName === name) resolve(entry)
+      else zip.readEntry()
+    })
+    zip.readEntry()
+  })
+}
+
+async function unpack (zip: ZipFile, entry: Entry, limit: number): Promise<Buffer> {
+  if ((entry.generalPurposeBitFlag & 1) !== 0) throw new CardProblem(`The archive is damaged: ${entry.fileName} is encrypted.`)
+  const tooLarge = () => new CardProblem(`The archive's ${entry.fileName} is larger than ${limit} bytes.`)
+  if (entry.uncompressedSize > limit) throw tooLarge()
+  const parts: Buffer[] = []
+  let length = 0
+  try {
+    for await (const part of await zip.openReadStreamPromise(entry) as AsyncIterable<Buffer>) {
+      length += part.length
+      if (length > limit) throw tooLarge()
+      parts.push(part)
+    }
+  } catch (error) {
+    throw error instanceof CardProblem ? error : damaged(error)
+  }
+  return Buffer.concat(parts)
+}
+
+function damaged (error: unknown): CardProblem {
+  return new CardProblem(`The archive is damaged: ${(error as Error).message}.`.replace(/\.\.$/, '.'))
+}

@@ -1,0 +1,114 @@
+/** JSON of people one does not know: bounded, and with the places of its faults. */
+import type { LineColumn } from '../positions.js'
+import { cardLimits, CardProblem } from './problem.js'
+
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
+/** Throws a {@link CardProblem} if it is not UTF-8. A byte order mark is taken off. */
+export function decodeText (bytes: Uint8Array): string {
+  if (bytes.length > cardLimits.jsonBytes) throw new CardProblem(`The card's JSON is larger than ${cardLimits.jsonBytes} bytes.`)
+  try {
+    return utf8.decode(bytes)
+  } catch {
+    throw new CardProblem('The card is not UTF-8 text.')
+  }
+}
+
+/** Base64 as cards have it, white space and a missing end included. Throws a {@link CardProblem}. */
+export function decodeBase64 (text: string): Buffer {
+  if (text.length > cardLimits.jsonBytes * 1.4) throw new CardProblem(`The card's JSON is larger than ${cardLimits.jsonBytes} bytes.`)
+  const plain = text.replace(/\s+/g, '')
+  if (!/^[A-Za-z0-9+/_-]*={0,2}$/.test(plain)) throw new CardProblem('The card is not base64.')
+  return Buffer.from(plain, 'base64')
+}
+
+/** An object. Throws a {@link CardProblem} with the place. */
+export function parseObject (text: string): Record<string, unknown> {
+  checkDepth(text)
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    const { message } = error as Error
+    const offset = /position (\d+)/.exec(message)?.[1]
+    // The rest of the message quotes the file, and differs between versions of Node.
+    throw new CardProblem(`The JSON cannot be read: ${message.replace(/ in JSON at position.*|, (?:\.\.\.)?".*/s, '')}.`,
+      { offset: offset === undefined ? text.length : Number(offset) })
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new CardProblem('A character card is a JSON object.', { offset: 0 })
+  return value as Record<string, unknown>
+}
+
+/** Deep nesting overflows the stack of whoever walks the value later. */
+function checkDepth (text: string): void {
+  let depth = 0
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (code === 0x22) at = endOfString(text, at)
+    else if (code === 0x7b || code === 0x5b) {
+      if (++depth > cardLimits.depth) throw new CardProblem(`The JSON is nested deeper than ${cardLimits.depth} levels.`, { offset: at })
+    } else if (code === 0x7d || code === 0x5d) depth--
+  }
+}
+
+/** Offset of the closing quote of a string that opens at `at`. */
+function endOfString (text: string, at: number): number {
+  for (at++; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (code === 0x5c) at++
+    else if (code === 0x22) return at
+  }
+  return text.length
+}
+
+/** Where an offset is. */
+export function placeOf (text: string, offset: number): LineColumn {
+  const before = text.slice(0, offset)
+  return { line: before.split('\n').length, column: offset - (before.lastIndexOf('\n') + 1) + 1 }
+}
+
+/** Where a field stands in valid JSON; what is around it, if it is not there. */
+export function findField (text: string, path: readonly string[]): LineColumn {
+  let at = skipSpace(text, 0)
+  let found = at
+  for (const key of path) {
+    const member = findMember(text, at, key)
+    if (member === undefined) break
+    found = member.at
+    at = member.value
+  }
+  return placeOf(text, found)
+}
+
+function findMember (text: string, open: number, key: string): { at: number, value: number } | undefined {
+  const isArray = text[open] === '['
+  if (!isArray && text[open] !== '{') return undefined
+  let at = skipSpace(text, open + 1)
+  for (let index = 0; at < text.length && text[at] !== '}' && text[at] !== ']'; index++) {
+    const end = isArray ? at : endOfString(text, at) + 1
+    const value = isArray ? at : skipSpace(text, skipSpace(text, end) + 1)
+    if (isArray ? String(index) === key : JSON.parse(text.slice(at, end)) === key) return { at, value }
+    at = skipSpace(text, endOfValue(text, value))
+    if (text[at] === ',') at = skipSpace(text, at + 1)
+  }
+  return undefined
+}
+
+function endOfValue (text: string, at: number): number {
+  let depth = 0
+  for (; at < text.length; at++) {
+    const char = text[at]!
+    if (char === '"') at = endOfString(text, at)
+    else if (char === '{' || char === '[') depth++
+    else if (char === '}' || char === ']') {
+      if (depth === 0) return at
+      depth--
+    } else if (depth === 0 && char === ',') return at
+  }
+  return at
+}
+
+function skipSpace (text: string, at: number): number {
+  while (at < text.length && ' \n\r\t\ufeff'.includes(text[at]!)) at++
+  return at
+}
