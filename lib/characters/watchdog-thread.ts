@@ -48,13 +48,13 @@ function watch (require: NodeJS.Require, cells: Int32Array, port: MessagePort, i
   let top: { file: string } | undefined
   let timer: NodeJS.Timeout | undefined
 
-  function look (guard: number): void {
-    if (looking || inspector.url() !== undefined) return
+  function look (guard: number, done = () => {}): void {
+    if (looking || inspector.url() !== undefined) return done()
     const session = new inspector.Session()
     try {
       session.connectToMainThread()
     } catch {
-      return
+      return done()
     }
     looking = true
     const expression = `globalThis[Symbol.for('dramatis.looks')].get('${id}')?.(${guard}) ?? '[]'`
@@ -63,6 +63,7 @@ function watch (require: NodeJS.Require, cells: Int32Array, port: MessagePort, i
       session.disconnect()
       const frames = JSON.parse(error === null && typeof answer.result.value === 'string' ? answer.result.value : '[]') as { file: string }[]
       top = frames.find(({ file }) => !file.startsWith('node:') && !file.includes('/node_modules/'))
+      done()
     })
   }
 
@@ -101,7 +102,8 @@ function watch (require: NodeJS.Require, cells: Int32Array, port: MessagePort, i
     beatAt = performance.now()
     if (watching) timer = setInterval(check, tick)
   })
-  require('node:worker_threads').parentPort.postMessage('ready')
+  // The first look takes the longest: it is not to be one that matters
+  look(-1, () => require('node:worker_threads').parentPort.postMessage('ready'))
 }
 
 /** Called on the main thread by what the threads let it evaluate: each thread's by its id, also across copies of this module. */
@@ -208,11 +210,11 @@ export class WatchdogThread {
     return this.#seen?.guard === Atomics.load(this.#cells, GUARD) ? this.#seen.frames : []
   }
 
-  /** @param guard the call that was running when the thread asked; 0: none, but the loop stood still */
+  /** @param guard the call that was running when the thread asked; 0: none, but the loop stood still; -1: only to try */
   #look (guard: number): string {
     const frames = readFrames()
     if (guard === 0) this.#stalled = frames
-    else this.#seen = { guard, frames }
+    else if (guard > 0) this.#seen = { guard, frames }
     return JSON.stringify(frames)
   }
 

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import { character, facts, never, open, prompt, type Shape } from './casts.js'
 
-const limits = { settleMs: 100, disposeMs: 100, syncMs: 500 }
+const limits = { settleMs: 100, disposeMs: 100, syncMs: 1000 }
 const marks: unknown[] = []
 const mark = (value: unknown) => { marks.push(value) }
 process.on('mark-for-test' as never, mark)
