@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createEncoder } from '../audio/formats.js'
 import type { AnswerScope } from './answer.js'
+import { createSpeakable } from '../speech/speakable.js'
 import { splitClauses } from './clauses.js'
 import { AudioMessage, type TextMessage } from './output-items.js'
 import type { ItemStatus } from './events/items.js'
 import { ttsOverrides } from './overrides.js'
 import type { ResponsePlan } from './response.js'
+import { SpokenClauses } from './spoken-clauses.js'
 
 /**
  * Brings a response's messages to the client one after another, in writing or aloud, while the model
@@ -83,7 +85,9 @@ export class Speaker {
     const encoder = createEncoder(format.type)
 
     try {
-      for await (const { text, audio } of tts.synthesize(splitClauses(words), { ...overrides, voice, language, signal })) {
+      const clauses = new SpokenClauses(await createSpeakable(language ?? null))
+      const speech = tts.synthesize(clauses.say(splitClauses(words)), { ...overrides, voice, language, signal })
+      for await (const { text, audio } of clauses.tell(speech)) {
         signal.throwIfAborted()
         message = open()
         if (!this.#spoken && audio.length > 0) {

@@ -4,7 +4,7 @@ import { fliteVoices } from '../../lib/engines/local/voices.js'
 import { startAudioServer } from '../support/audio-server.js'
 import { castOf, characterSource } from '../support/casts.js'
 import type { TestClient } from '../support/client.js'
-import { cannedEngines, toneTts } from '../support/engines.js'
+import { cannedEngines, says, toneTts, type Script } from '../support/engines.js'
 import { startServer } from '../support/server.js'
 
 // Who speaks with which voice, and what else a character asks of the engines.
@@ -14,23 +14,30 @@ const NAMES = ['Ada', 'Bob', 'Cleo', 'Dan', 'Eve', 'Finn', 'Gus', 'Hal', 'Ida', 
 /** A voice that tells how it was asked to speak. */
 function recordingTts (engine: Partial<TtsEngine> = {}) {
   const tone = toneTts()
+  const heard: string[] = []
   const asked: Omit<TtsOptions, 'signal'>[] = []
   const tts: TtsEngine = {
     ...tone,
     ...engine,
     synthesize (text, { signal, ...options }) {
       asked.push(options)
-      return tone.synthesize(text, { signal, ...options })
+      async function * read () {
+        for await (const piece of text) {
+          heard.push(piece)
+          yield piece
+        }
+      }
+      return tone.synthesize(read(), { signal, ...options })
     }
   }
-  return { tts, asked }
+  return { tts, asked, heard }
 }
 
-async function start (t: Test, files: Record<string, string>, engine: Partial<TtsEngine> = {}) {
-  const { tts, asked } = recordingTts(engine)
-  const { llm, ...engines } = cannedEngines()
+async function start (t: Test, files: Record<string, string>, engine: Partial<TtsEngine> = {}, script?: Script) {
+  const { tts, asked, heard } = recordingTts(engine)
+  const { llm, ...engines } = cannedEngines(script)
   const server = await startServer(t, { ...engines, llm, tts, characters: { directory: t.testdir(files) } })
-  return { client: await server.connect(), asked, llm }
+  return { client: await server.connect(), asked, heard, llm }
 }
 
 async function speakAs (client: TestClient, character: string | null, voice?: string): Promise<void> {
@@ -122,4 +129,11 @@ t.test('configured by a URL, the openai engines hear and speak in a session, and
   t.equal(client.of('response.output_audio_transcript.done')[0]!.transcript, 'You said: Hello there.')
   t.equal(client.audio().length, 240 * 'You said: Hello there.'.length)
   t.match(audio.requests.at(-1)!.fields, { voice: 'sage', model: 'test-model' })
+})
+
+t.test('the voice reads words, and the transcript is what the model wrote', async t => {
+  const text = '**Dr. Who** 😀 has 3.5 km to go. Look at https://www.example.com/map!'
+  const { client, heard } = await start(t, castOf('Ada'), {}, () => says(text))
+  t.equal(await client.ask('Hi', { output_modalities: ['audio'] }), text)
+  t.same(heard.map(piece => piece.trim()), ['Doctor Who has three point five kilometers to go.', 'Look at example dot com!'])
 })
