@@ -50,6 +50,11 @@ export { dramatis as 'module.exports' }
 
 export { EngineError, SAMPLE_RATE } from './lib/engines/engine.js'
 export type * from './lib/engines/engine.js'
+// For who writes an engine.
+export { createResampler, type Resampler } from './lib/audio/resample.js'
+export { readWav, toWav, type Wav } from './lib/audio/wav.js'
+export { abortable } from './lib/engines/abortable.js'
+export { createAutoLlm } from './lib/engines/auto.js'
 export { createDemoLlm } from './lib/engines/demo/llm.js'
 export { createLocalStt, type LocalSttOptions } from './lib/engines/local/stt.js'
 export { createLocalTts, type LocalTtsOptions } from './lib/engines/local/tts.js'

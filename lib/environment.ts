@@ -27,7 +27,7 @@ export const Environment = Type.Object({
   CHARACTERS_DIR: Text('The default cast.'),
   CHARACTERS_ROOTS: Text('name=/path pairs, comma-separated.'),
   DEFAULT_CHARACTER: Text('Who speaks at first; none: nobody.'),
-  LLM_ENGINE: Type.Optional(OneOf('demo', 'openai')),
+  LLM_ENGINE: Type.Optional(OneOf('demo', 'openai', 'auto')),
   LLM_BASE_URL: Type.Optional(Type.String({ pattern: '^https?://', description: 'Any server of the OpenAI chat API, up to and with /v1.', expected: 'a URL that starts with http:// or https://' })),
   LLM_API_KEY: Text('Falls back to OPENAI_API_KEY.'),
   OPENAI_API_KEY: Text('Used by the openai engines whose own key is empty.'),
@@ -110,7 +110,10 @@ function toOptions (values: Environment, apiKeys: string[]): DramatisOptions {
     }),
     llm: remote
       ? given({ engine: 'openai' as const, baseUrl: values.LLM_BASE_URL, apiKey: values.LLM_API_KEY ?? values.OPENAI_API_KEY, model: values.LLM_MODEL, ...guardOptions(values, 'LLM') })
-      : { engine: 'demo' },
+      // The key of the hosted API is no business of whatever listens here.
+      : values.LLM_ENGINE === 'auto'
+        ? given({ engine: 'auto' as const, baseUrl: values.LLM_BASE_URL, apiKey: values.LLM_API_KEY, model: values.LLM_MODEL, ...guardOptions(values, 'LLM') })
+        : { engine: 'demo' },
     stt: speech(values, 'STT'),
     tts: speech(values, 'TTS'),
     limits: given({

@@ -29,7 +29,7 @@ const Guarded = {
 }
 
 export const LlmOptions = Type.Object({
-  engine: Type.Optional(Type.Union([Type.Literal('demo'), Type.Literal('openai')], { description: '`openai` if `baseUrl` is given, else `demo`.' })),
+  engine: Type.Optional(Type.Union([Type.Literal('demo'), Type.Literal('openai'), Type.Literal('auto')], { description: '`openai` if `baseUrl` is given, else `demo`; `auto`: a model server on one of the usual ports of this machine, else `demo`.' })),
   ...Remote,
   ...Guarded
 }, { additionalProperties: false })

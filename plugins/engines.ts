@@ -39,8 +39,9 @@ export default fp(async function engines (fastify) {
     const started = await Promise.allSettled(all.map(async engine => engine.start?.()))
     // All are waited for: a worker that is still loading does not survive the end of the process well.
     for (const [index, result] of started.entries()) {
+      const { name, about } = all[index]!
+      if (about !== undefined) fastify.log.info({ engine: name }, about)
       if (result.status === 'fulfilled') continue
-      const { name } = all[index]!
       const error: unknown = result.reason
       // What runs elsewhere may come up later; what should run here never will.
       if (!(error instanceof EngineError) || error.code !== 'engine_unavailable' || name === 'local') throw error

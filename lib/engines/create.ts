@@ -1,4 +1,5 @@
 import type { LlmSettings, Options, SpeechSettings } from '../options.js'
+import { createAutoLlm } from './auto.js'
 import { createDemoLlm } from './demo/llm.js'
 import type { Engine, Engines, LlmEngine, SttEngine, TtsEngine } from './engine.js'
 import type { Fallbacks } from './guard/engines.js'
@@ -52,6 +53,7 @@ export function createEngines (options: Pick<Options, 'llm' | 'stt' | 'tts' | 'v
 function createLlm (options: LlmSettings): LlmEngine {
   switch (options.engine ?? (options.baseUrl === undefined ? 'demo' : 'openai')) {
     case 'demo': return createDemoLlm()
+    case 'auto': return createAutoLlm({ ...options, firstTokenTimeoutMs: options.firstResultTimeoutMs, retries: 0 })
     // The guard tries again, whatever engine it is.
     case 'openai': return createOpenAiLlm({ ...options, firstTokenTimeoutMs: options.firstResultTimeoutMs, retries: 0 })
   }

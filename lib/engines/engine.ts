@@ -34,6 +34,8 @@ export interface Engine {
   readonly policy?: Partial<Policy> | undefined
   /** Shown in `session.engines`, health and metrics, such as `local` or `openai`. */
   readonly name: string
+  /** What it found or chose when it started, in one line for the log. */
+  readonly about?: string | undefined
   /** Loads models or opens pools, off the event loop; once, before first use. Rejects with an {@link EngineError}. */
   start? (): Promise<void>
   /** Resolves when the engine could serve a request now; asked by health probes, which cache the answer. */

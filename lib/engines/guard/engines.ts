@@ -111,6 +111,8 @@ export function guardEngines ({ engines, fallbacks = {}, policies = {}, observer
     const { base, candidates } = share('llm', primary, fallback)
     return {
       ...base,
+      // Both may be known only once it has started.
+      get name () { return primary.name },
       get model () { return primary.model },
       generate (request: LlmRequest, { signal }) {
         return guardStream<never, LlmEvent>({

@@ -58,12 +58,12 @@ export function createLocalTts (options: LocalTtsOptions = {}): TtsEngine {
     synthesize (text, { signal, voice, speed = 1 }) {
       const request: VoiceRequest = { voice, speed: Math.min(1.5, Math.max(0.25, speed)) }
       const stream = leastLoaded().open<RenderedPiece>(request, signal)
-      return speak(text, stream)
+      return speak(text, stream, signal)
     }
   }
 }
 
-function speak (text: AsyncIterable<string>, stream: ThreadStream<RenderedPiece>): AsyncIterable<SpeechChunk> {
+function speak (text: AsyncIterable<string>, stream: ThreadStream<RenderedPiece>, signal: AbortSignal): AsyncIterable<SpeechChunk> {
   let unread = 0
   let onRead: (() => void) | undefined
 
@@ -78,6 +78,8 @@ function speak (text: AsyncIterable<string>, stream: ThreadStream<RenderedPiece>
       // At least one chunk, also for text without sound, as the text must come out again.
       for (let start = 0; start === 0 || start < audio.length; start += CHUNK) {
         yield { text: start === 0 ? text : '', audio: audio.subarray(start, start + CHUNK) }
+        // What is rendered already is cut off too.
+        signal.throwIfAborted()
       }
       if (!last) continue
       unread--
