@@ -7,6 +7,9 @@ import { packageRoot } from '../../lib/package-root.js'
 
 const tsx = join(packageRoot, 'node_modules', 'tsx', 'dist')
 
+/** What the server logs of itself and must never have to; what character code forgets is told in other words. */
+const FORGOTTEN = /"msg":"(A promise was rejected and nobody awaits it|An error was thrown and nobody caught it)"/
+
 /** The server as its own process, as `npm start` runs it, with nothing in its environment but what a test sets. */
 export class ServerProcess {
   readonly child: ChildProcess
@@ -38,6 +41,7 @@ export class ServerProcess {
     t.teardown(async () => {
       server.child.kill('SIGKILL')
       await server.exited
+      if (FORGOTTEN.test(server.output)) throw new Error(`Something of the server's own was not awaited or not caught:\n${server.output}`)
     })
     return server
   }
