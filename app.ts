@@ -11,6 +11,7 @@ import metrics from './plugins/metrics.js'
 import sessions from './plugins/sessions.js'
 import websocket from './plugins/websocket.js'
 import health from './routes/health/index.js'
+import pages from './routes/pages.js'
 import models from './routes/v1/models.js'
 import clientSecrets from './routes/v1/realtime/client-secrets.js'
 import realtime from './routes/v1/realtime/index.js'
@@ -42,6 +43,7 @@ async function dramatis (fastify: FastifyInstance, options: DramatisOptions): Pr
   await fastify.register(models)
   await fastify.register(sessionList)
   await fastify.register(health)
+  await fastify.register(pages)
 }
 
 export default dramatis

@@ -82,6 +82,7 @@ const Schema = Type.Object({
   queryKeys: Type.Boolean({ default: false, description: 'Take a key from the query (`?api_key=`) too. Queries end up in the logs of everything in between.' }),
   allowedHosts: Type.Optional(Type.Array(Text, { description: 'Names, without port, that the server may be reached by (`Host`); `*` is any. Default: where no key is needed and the connection comes in at a loopback address, the names of loopback; elsewhere any.' })),
   allowedOrigins: Type.Optional(Type.Array(Text, { description: 'Browser origins that may connect. Default: the same origin, and localhost on any port.' })),
+  playground: Type.Union([Type.Boolean(), Text], { default: true, description: 'Serve the playground at `/`; a path: a build of one\'s own.' }),
   strict: Type.Boolean({ default: false, description: 'Refuse parameters that the protocol does not know (`unknown_parameter`), as the hosted API does.' }),
   characters: CharacterOptions,
   llm: Type.Optional(Type.Unknown()),
@@ -113,6 +114,7 @@ export type DramatisOptions = Engines & {
   queryKeys?: boolean
   allowedHosts?: string[]
   allowedOrigins?: string[]
+  playground?: boolean | string
   strict?: boolean
   characters?: Partial<Settled['characters']>
   limits?: Partial<Settled['limits']>

@@ -1,0 +1,62 @@
+import { useEffect } from 'preact/hooks'
+import { cancel, connection, engines, microphoneProblem, press, problem, release } from './session/session.js'
+import { settings } from './session/settings.js'
+import { EventLog } from './view/event-log.js'
+import { Gallery } from './view/gallery.js'
+import { Latency } from './view/latency.js'
+import { Settings } from './view/settings.js'
+import { Stage } from './view/stage.js'
+import { Transcript } from './view/transcript.js'
+
+export function App () {
+  useKeys()
+  return (
+    <>
+      <a class='skip' href='#talk'>To the conversation</a>
+      <header>
+        <div class='brand'><img src='./playground-icon.svg' alt='' width='28' height='28' /><span>Dramatis</span></div>
+        <span class={`connection ${connection.value}`} aria-hidden='true' />
+        {engines.value !== null && <span class='engines' title='hears · thinks · speaks'>{engines.value.stt} · {engines.value.llm} · {engines.value.tts}</span>}
+        <Settings />
+      </header>
+      <div class='problems' role='alert'>
+        {[problem.value, microphoneProblem.value].filter(text => text !== null).map(text => <p key={text}>{text}</p>)}
+      </div>
+      {engines.value?.llm === 'demo' && <p class='hint'>A demo brain answers from the characters’ own lines, until LLM_BASE_URL names a language model.</p>}
+      <main id='talk'>
+        <Gallery />
+        <div class='middle'>
+          <Stage />
+          <Transcript />
+        </div>
+        <div class='side'>
+          <Latency />
+          <EventLog />
+        </div>
+      </main>
+    </>
+  )
+}
+
+/** Space talks, Escape stops the answer, wherever nothing is being written. */
+function useKeys (): void {
+  useEffect(() => {
+    const isWriting = (event: KeyboardEvent) => (event.target as HTMLElement).closest('input, select, textarea, button, summary, pre, [role=log], .rows') !== null
+    const down = (event: KeyboardEvent) => {
+      if (event.key === 'Escape') cancel().catch(() => {})
+      if (event.key !== ' ' || event.repeat || settings.value.mode !== 'push-to-talk') return
+      if (isWriting(event) && !(event.target as HTMLElement).closest('.controls')) return
+      event.preventDefault()
+      press().catch(() => {})
+    }
+    const up = (event: KeyboardEvent) => { if (event.key === ' ') release() }
+    addEventListener('keydown', down)
+    addEventListener('keyup', up)
+    addEventListener('blur', release)
+    return () => {
+      removeEventListener('keydown', down)
+      removeEventListener('keyup', up)
+      removeEventListener('blur', release)
+    }
+  }, [])
+}

@@ -1,0 +1,39 @@
+import { signal } from '@preact/signals'
+import type { FileError, ListedCharacter, Reloaded } from '../../../lib/client/index.js'
+
+export interface Face {
+  name: string
+  description: string | null
+  comment: string | null
+}
+
+interface Voice { name: string, description: string | null, metadata: { comment?: string | null } }
+
+/** Who can be picked. */
+export const faces = signal<readonly Face[]>([])
+/** What the cast is called. */
+export const directory = signal('default')
+/** Who is selected, or will be. */
+export const selected = signal<string | null>(null)
+/** What the last reload came to. */
+export const lastReload = signal<{ state: 'running' } | { state: 'done', report: Reloaded } | { state: 'failed', message: string, errors: readonly FileError[] } | null>(null)
+
+const described = new Map<string, Voice>()
+
+/** The default cast, before anything is connected. */
+export async function loadFaces (base: string): Promise<void> {
+  const response = await fetch(new URL('v1/voices', base))
+  if (!response.ok) throw new Error(`The characters cannot be listed: HTTP ${response.status}.`)
+  for (const voice of await response.json() as Voice[]) described.set(voice.name, voice)
+  if (faces.value.length > 0) return
+  faces.value = [...described.values()].map(({ name, description, metadata }) => ({ name, description, comment: metadata.comment ?? null }))
+  selected.value ??= faces.value[0]?.name ?? null
+}
+
+/** The cast as the session has it; those that are hidden stay so, unless one of them speaks. */
+export function showCast (from: string, listed: readonly ListedCharacter[]): void {
+  directory.value = from
+  faces.value = listed.filter(({ name, good }) => good !== false || name === selected.value).map(({ name, comment }) => ({
+    name, comment, description: from === 'default' ? described.get(name)?.description ?? null : null
+  }))
+}

@@ -1,0 +1,61 @@
+import { faces, selected } from '../session/cast.js'
+import { answerLevel, cancel, connection, listening, microphoneOn, muted, press, pressed, release, responding, start, stop, useMicrophone, userLevel } from '../session/session.js'
+import { settings } from '../session/settings.js'
+import { Face } from './face.js'
+import { Meter } from './meter.js'
+
+const STATES = { off: 'Not connected', connecting: 'Connecting…', on: 'Connected', waiting: 'Connection lost, trying again…' } as const
+
+/** Who is there, what they are doing, and the few buttons that matter. */
+export function Stage () {
+  const name = selected.value ?? 'Nobody'
+  const face = faces.value.find(one => one.name === name)
+  const speaking = answerLevel.value > 0.005
+  return (
+    <section class='stage' aria-label='Conversation partner'>
+      <div class={`portrait ${speaking ? 'speaking' : ''} ${connection.value === 'on' ? 'awake' : ''}`}><Face name={name} level={answerLevel.value} /></div>
+      <div class='who'>
+        <h1>{name}</h1>
+        <p>{face?.comment ?? face?.description ?? ' '}</p>
+        <p class='state' role='status'>{doing(speaking)}</p>
+      </div>
+      <div class='controls'><Controls /></div>
+      <div class='meters'>
+        <Meter label='You' level={userLevel} />
+        <Meter label={name} level={answerLevel} />
+      </div>
+    </section>
+  )
+}
+
+function doing (speaking: boolean): string {
+  if (connection.value !== 'on') return STATES[connection.value]
+  if (speaking) return 'Speaking. Interrupt whenever you like.'
+  if (responding.value) return 'Thinking…'
+  if (!microphoneOn.value) return 'Connected. Type something.'
+  if (settings.value.mode === 'push-to-talk') return pressed.value ? 'Listening…' : 'Hold the button, or the space bar, and talk.'
+  return listening.value ? 'Listening. Just talk.' : 'Muted.'
+}
+
+function Controls () {
+  if (connection.value === 'off') {
+    return <button type='button' class='primary large' onClick={() => { start().catch(() => {}) }}>Start talking</button>
+  }
+  return (
+    <>
+      {settings.value.mode === 'push-to-talk'
+        ? (
+          <button
+            type='button' class='primary large' aria-pressed={pressed.value}
+            onPointerDown={() => { press().catch(() => {}) }} onPointerUp={release} onPointerLeave={release} onPointerCancel={release}
+          >{pressed.value ? 'Listening…' : 'Hold to talk'}
+          </button>
+          )
+        : microphoneOn.value
+          ? <button type='button' aria-pressed={muted.value} onClick={() => { muted.value = !muted.value }}>{muted.value ? 'Unmute' : 'Mute'}</button>
+          : <button type='button' onClick={() => { useMicrophone().catch(() => {}) }}>Use the microphone</button>}
+      <button type='button' disabled={!responding.value && answerLevel.value <= 0.005} onClick={() => { cancel().catch(() => {}) }}>Stop the answer</button>
+      <button type='button' class='quiet' onClick={stop}>End</button>
+    </>
+  )
+}

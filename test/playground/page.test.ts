@@ -1,0 +1,203 @@
+import { readFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import Fastify from 'fastify'
+import type { Page } from 'playwright-core'
+import t, { type Test } from 'tap'
+import dramatis from '../../app.js'
+import { readPages } from '../../lib/page-files.js'
+import { castOf, characterSource } from '../support/casts.js'
+import { buildPages, chromiumPath, openBrowser, skip } from '../support/browser.js'
+import { cannedEngines, calls, echo, says, type Script } from '../support/engines.js'
+import { startServer } from '../support/server.js'
+
+if (chromiumPath === undefined) t.comment(String(skip))
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+/** What is hard to use for people who do not see, hear or point as others do. */
+async function violations (page: Page): Promise<string[]> {
+  await page.evaluate(axe)
+  const { violations } = await page.evaluate('axe.run()') as { violations: { id: string, nodes: { html: string }[] }[] }
+  return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)
+}
+
+async function write (page: Page, text: string): Promise<void> {
+  await page.getByRole('textbox', { name: 'Write instead of talking' }).fill(text)
+  await page.getByRole('button', { name: 'Send' }).click()
+}
+
+t.test('the page', { skip }, async t => {
+  const playground = await buildPages(t)
+
+  await t.test('all that a first visit loads is small, kept by the browser, and allowed to ask this server alone', async t => {
+    const server = await startServer(t, { playground })
+    const { open } = await openBrowser(t)
+    const { page, complaints, hosts } = await open(`${server.http}/`)
+    await page.getByRole('button', { name: /^Magnus/ }).waitFor()
+    const loaded = await page.evaluate('performance.getEntriesByType("resource").filter(({ name }) => !name.includes("/v1/")).map(({ name }) => new URL(name).pathname.slice(1))') as string[]
+    const files = readPages(playground)
+    const bytes = [...new Set(['index.html', ...loaded])].reduce((sum, name) => sum + (files.get(name)?.gzip.length ?? 0), 0)
+    t.ok(bytes > 5000 && bytes < 150_000, `${bytes} bytes gzipped`)
+    t.comment(`${bytes} bytes gzipped, loaded in ${Math.round(await page.evaluate('performance.getEntriesByType("navigation")[0].loadEventEnd') as number)} ms`)
+
+    const response = await fetch(`${server.http}/`)
+    t.match(response.headers.get('content-security-policy'), /default-src 'none'.*frame-ancestors 'none'/)
+    t.equal((await fetch(`${server.http}/`, { headers: { 'if-none-match': response.headers.get('etag')! } })).status, 304)
+    const script = await fetch(`${server.http}/${loaded.find(name => name.endsWith('.js'))}`)
+    t.match(script.headers.get('cache-control'), /immutable/)
+    t.equal((await fetch(`${server.http}/playground/../package.json`)).status, 404)
+    t.same(complaints, [])
+    t.same([...hosts], [new URL(server.http).host])
+  })
+
+  await t.test('it is usable without sight or mouse, light and dark, wide and narrow', async t => {
+    const server = await startServer(t, { playground, ...cannedEngines(withTool) })
+    const { open } = await openBrowser(t)
+    for (const look of [{ scheme: 'light' }, { scheme: 'dark' }, { scheme: 'light', width: 390, height: 844 }] as const) {
+      const { page, complaints } = await open(`${server.http}/`, look)
+      t.same(await violations(page), [], JSON.stringify(look))
+      await write(page, 'Hello')
+      await page.getByText('You said: Hello').waitFor()
+      await page.getByText('Settings', { exact: true }).click()
+      t.same(await violations(page), [], `${JSON.stringify(look)}, settings open`)
+      await page.keyboard.press('Escape')
+      await page.locator('.rows button').first().click()
+      t.same(await violations(page), [], `${JSON.stringify(look)}, in use`)
+      t.notOk(await page.evaluate('document.documentElement.scrollWidth > innerWidth'), 'nothing is beyond the edge')
+      t.same(complaints, [])
+      await page.close()
+    }
+  })
+
+  await t.test('a tool is shown as it runs, and what went over the wire can be searched and read', async t => {
+    const cast = { 'ada.ts': characterSource('Ada', 'tools: [{ name: \'bell\', description: \'Rings.\', parameters: { type: \'object\', properties: {} }, run: () => \'ding\' }],') }
+    const server = await startServer(t, { playground, ...cannedEngines(withTool), characters: { directory: t.testdir(cast) } })
+    const { open } = await openBrowser(t)
+    const { page } = await open(`${server.http}/`)
+    await write(page, 'Ring the bell')
+    await page.getByText('Used bell').click()
+    await page.getByText('ding', { exact: true }).waitFor()
+    await page.getByText('It says ding.').waitFor()
+    await page.getByRole('searchbox').fill('ring the bell')
+    await page.getByRole('button', { name: /conversation\.item\.create/ }).click()
+    t.match(await page.locator('pre').innerText(), /"text": "Ring the bell"/)
+    await page.getByRole('combobox', { name: 'Direction' }).selectOption('received')
+    t.equal(await page.locator('.rows').getByText('conversation.item.create', { exact: true }).count(), 0)
+  })
+
+  await t.test('another character takes over, keeps the conversation, and a cast is loaded with its errors shown', async t => {
+    const team = t.testdir({ good: { ...castOf('Ben'), 'broken.ts': 'const = 1\n' }, bad: { 'worse.ts': 'export default 1\n' } })
+    const server = await startServer(t, { playground, characters: { roots: { team } } })
+    const { open } = await openBrowser(t)
+    const { page, complaints } = await open(`${server.http}/`)
+    await write(page, 'Hello')
+    await page.getByText('You said: Hello').waitFor()
+    await page.getByRole('button', { name: /^Magnus/ }).click()
+    await page.getByText('You are talking with Magnus now.').waitFor()
+    t.equal(await page.getByRole('heading', { level: 1 }).innerText(), 'Magnus')
+    await write(page, 'And you?')
+    await page.locator('.speech.character', { hasText: 'You said: And you?' }).getByText('Magnus').waitFor()
+
+    const load = async (directory: string) => {
+      await page.getByRole('textbox', { name: 'Directory' }).fill(directory)
+      await page.getByRole('button', { name: 'Load', exact: true }).click()
+    }
+    await load('team/good')
+    await page.getByText(/^1 of 2 files loaded/).waitFor()
+    t.match(await page.getByRole('list', { name: 'Errors in files' }).innerText(), /broken\.ts:1:7 syntax_error/)
+    await page.getByRole('button', { name: /^Ben/ }).waitFor()
+    t.equal(await page.getByRole('button', { name: /^Magnus/ }).count(), 0)
+
+    await load('team/bad')
+    await page.getByText(/has no valid character/).waitFor()
+    t.match(await page.getByRole('list', { name: 'Errors in files' }).innerText(), /worse\.ts.*invalid_character/)
+    await page.getByRole('button', { name: /^Ben/ }).waitFor()
+    await load('nowhere')
+    await page.getByText('The directory is outside of every root.').waitFor()
+    await writeFile(join(team, 'good', 'broken.ts'), characterSource('Mended'))
+    await load('team/good')
+    await page.getByRole('button', { name: /^Mended/ }).waitFor()
+    t.same(complaints, [])
+  })
+
+  await t.test('a microphone that is denied is explained, and one can write', async t => {
+    const server = await startServer(t, { playground })
+    const { open } = await openBrowser(t, { microphone: 'denied' })
+    const { page } = await open(`${server.http}/`)
+    await page.getByRole('button', { name: 'Start talking' }).click()
+    await page.getByRole('alert').getByText(/The microphone is blocked\. Allow it for this page/).waitFor()
+    await write(page, 'Hello')
+    await page.getByText('You said: Hello').waitFor()
+    t.pass()
+  })
+
+  await t.test('a server that goes and comes back is found again, and told what was said', async t => {
+    const engines = cannedEngines()
+    const serve = async (port: number) => {
+      const app = Fastify()
+      await app.register(dramatis, { ...engines, playground, limits: { drainSeconds: 0 } })
+      t.teardown(() => app.close())
+      return { app, url: await app.listen({ host: '127.0.0.1', port }) }
+    }
+    const first = await serve(0)
+    const { open } = await openBrowser(t)
+    const { page } = await open(`${first.url}/`)
+    await page.getByRole('button', { name: /^Magnus/ }).click()
+    await write(page, 'Remember the otter')
+    await page.getByText('You said: Remember the otter').waitFor()
+    await first.app.close()
+    await page.getByText(/Connection lost, trying again|The server cannot be reached/).first().waitFor()
+    await serve(Number(new URL(first.url).port))
+    await page.getByText('Connected. Type something.').waitFor()
+    t.equal(await page.getByRole('alert').innerText(), '')
+    await write(page, 'What was it?')
+    await page.getByText('You said: What was it?').waitFor()
+    t.match(JSON.stringify(engines.llm.requests.at(-1)!.messages), /Remember the otter.*You said: Remember the otter.*What was it/)
+    t.equal(await page.getByRole('heading', { level: 1 }).innerText(), 'Magnus', 'and it is still the same one')
+  })
+
+  await t.test('a server that wants a key says so, under any prefix', async t => {
+    const app = Fastify()
+    await app.register(dramatis, { prefix: '/ai', ...cannedEngines(), playground, apiKeys: ['sk-one'], limits: { drainSeconds: 0 } })
+    t.teardown(() => app.close())
+    const url = await app.listen({ host: '127.0.0.1', port: 0 })
+    const { open } = await openBrowser(t)
+    const { page } = await open(`${url}/ai`)
+    await write(page, 'Hello')
+    await page.getByRole('alert').getByText(/wants an API key: enter one in the settings/).waitFor()
+    await page.getByText('Settings', { exact: true }).click()
+    await page.getByLabel('API key').fill('sk-two')
+    await write(page, 'Hello again')
+    await page.getByRole('alert').getByText(/refuses this API key/).waitFor()
+    await page.getByText('Settings', { exact: true }).click()
+    await page.getByLabel('API key').fill('sk-one')
+    await write(page, 'And again')
+    await page.getByText('You said: And again').waitFor()
+    t.pass()
+  })
+})
+
+t.test('an embedder may leave the pages out, or have a page of its own', async t => {
+  const off = await startServer(t, { playground: false })
+  for (const path of ['/', '/playground-icon.svg']) t.equal((await fetch(off.http + path)).status, 404, path)
+  const app = Fastify()
+  app.get('/', async () => 'mine')
+  await app.register(dramatis, { ...cannedEngines(), limits: { drainSeconds: 0 } })
+  t.teardown(() => app.close())
+  t.equal((await app.inject('/')).body, 'mine')
+  t.match((await app.inject('/v1/models')).statusCode, 200)
+  await unbuilt(t)
+})
+
+async function unbuilt (t: Test): Promise<void> {
+  const server = await startServer(t, { playground: t.testdir({}) })
+  t.match(await (await fetch(`${server.http}/`)).text(), /npm run build/)
+}
+
+/** Rings the bell if asked to, else says what was said. */
+function withTool (...[request, signal]: Parameters<Script>): ReturnType<Script> {
+  const last = request.messages.at(-1)
+  if (last?.role === 'tool') return says(`It says ${last.content}.`)
+  return request.tools?.some(tool => tool.name === 'bell') === true ? calls('bell', {}) : echo(request, signal)
+}

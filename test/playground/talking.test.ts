@@ -1,0 +1,99 @@
+import type { Page } from 'playwright-core'
+import t from 'tap'
+import { castOf, characterSource } from '../support/casts.js'
+import { buildPages, chromiumPath, openBrowser, picture, skip } from '../support/browser.js'
+import { startLocalServer } from '../support/server.js'
+import { countWrongWords } from '../support/words.js'
+
+if (chromiumPath === undefined) t.comment(String(skip))
+
+const long = 'I could go on about this for a very long time, and nobody would stop me. '.repeat(12)
+
+t.test('people who talk', { skip }, async t => {
+  const playground = await buildPages(t)
+  const directory = t.testdir({
+    ...castOf('Zoe'),
+    'ada.ts': characterSource('Ada', 'greeting: "Hello.", examples: [{ user: "He was not an ill disposed young man", character: "That is what they say of him, and I am sure that they are right." }],'),
+    'bore.ts': characterSource('Bore', `greeting: ${JSON.stringify(long)},`)
+  })
+  const server = await startLocalServer(t, { playground, characters: { directory } })
+
+  await t.test('one click, and the character is heard; what is said is transcribed and answered aloud', async t => {
+    const { open } = await openBrowser(t, { hears: [5, 'austen-0880', 60] })
+    const { page, complaints, hosts } = await open(`${server.http}/`)
+    await page.getByRole('button', { name: 'Start talking' }).click()
+    await loud(page, 'Ada')
+    await page.getByRole('log').getByText('Hello.').waitFor()
+
+    const said = page.locator('.speech.user[data-state=done] p')
+    await said.waitFor()
+    t.ok(countWrongWords(await said.innerText(), 'he was not an ill disposed young man') <= 2, await said.innerText())
+    await page.locator('.speech.character').nth(1).getByText(/^That is what they say of him, and I am sure that they are right\.$/).waitFor()
+    await page.locator('.latency tbody tr').first().locator('td').last().getByText(/^\d+$/).waitFor()
+    await loud(page, 'Ada')
+
+    const figures = await page.locator('.paths').innerText()
+    const [, ...turn] = (await page.locator('.latency tbody tr').first().innerText()).split(/\s+/)
+    t.comment(`measured in the page: ${figures.replace(/\s+/g, ' ')}; end of speech to turn end, first word, first audio, heard: ${turn.join(', ')} ms`)
+    t.same(complaints, [])
+    t.same([...hosts], [new URL(server.http).host], 'no other host was asked for anything')
+  })
+
+  await t.test('who speaks while the character does is heard, and what it did not get to say is struck out', async t => {
+    const { open } = await openBrowser(t, { hears: [6, 'austen-0880', 60] })
+    const { page, complaints } = await open(`${server.http}/`)
+    await page.getByRole('button', { name: /^Bore/ }).click()
+    await page.getByRole('button', { name: 'Start talking' }).click()
+    const cut = page.locator('.speech.character').first().locator('del')
+    await cut.waitFor()
+    const [heard, unheard] = await Promise.all([page.locator('.speech.character').first().locator('p').innerText(), cut.innerText()])
+    t.match(heard, /^I could go on about this/)
+    t.match(unheard, /nobody would stop me/)
+    await page.locator('.speech.user[data-state=done]').waitFor()
+    await page.getByRole('searchbox').fill('conversation.item.truncated')
+    await page.getByRole('button', { name: /conversation\.item\.truncated/ }).waitFor()
+    t.same(complaints, [])
+  })
+
+  await t.test('the default cast talks, too, and is interrupted; what there is to see goes into the docs', async t => {
+    const server = await startLocalServer(t, { playground })
+    const { open } = await openBrowser(t, { hears: [4, 'austen-0880', 60] })
+    const { page, complaints } = await open(`${server.http}/`, { width: 1280, height: 800 })
+    await page.getByRole('button', { name: 'Start talking' }).click()
+    await page.locator('.speech.user[data-state=done]').waitFor()
+    await page.locator('.speech.character').nth(1).waitFor()
+    await page.locator('.latency tbody tr').first().locator('td').last().getByText(/^\d+$/).waitFor()
+    await loud(page, 'Wren')
+    await picture(page, 'playground')
+    await page.emulateMedia({ colorScheme: 'dark' })
+    await page.setViewportSize({ width: 390, height: 844 })
+    await picture(page, 'playground-phone')
+    t.same(complaints, [])
+  })
+
+  await t.test('push-to-talk: what is said while the space bar is held is a turn', async t => {
+    const { open } = await openBrowser(t, { hears: [...Array(8).fill('austen-0890'), 60] })
+    const { page, complaints } = await open(`${server.http}/`)
+    await page.getByText('Settings', { exact: true }).click()
+    await page.getByRole('radio', { name: 'Push to talk' }).check()
+    await page.getByText('Settings', { exact: true }).click()
+    await page.getByRole('button', { name: 'Start talking' }).click()
+    await page.getByText('Hold the button, or the space bar, and talk.').waitFor()
+    await page.getByRole('heading', { level: 1 }).click()
+    await page.keyboard.down(' ')
+    await page.getByRole('button', { name: 'Listening…' }).waitFor()
+    await loud(page, 'You')
+    // Until there is something to be understood.
+    await page.locator('.rows button', { hasText: 'input_audio_buffer.append' }).getByText(/×([89]\d|\d{3})/).first().waitFor()
+    await page.keyboard.up(' ')
+    await page.locator('.speech.user[data-state=done]').waitFor()
+    await page.locator('.speech.character').nth(1).waitFor()
+    t.same(complaints, [])
+  })
+})
+
+/** Waits until somebody can be heard: the meter moves with the sound itself. */
+async function loud (page: Page, name: string): Promise<void> {
+  const meter = page.getByRole('meter', { name })
+  while (Number(await meter.getAttribute('aria-valuenow')) <= 20) await page.waitForTimeout(20)
+}

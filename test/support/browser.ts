@@ -1,0 +1,103 @@
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
+import type { Test } from 'tap'
+import { build } from 'vite'
+import { concat } from '../../lib/audio/pcm.js'
+import { createResampler } from '../../lib/audio/resample.js'
+import { toWav } from '../../lib/audio/wav.js'
+import { packageRoot } from '../../lib/package-root.js'
+import { readClip } from './wav.js'
+
+const candidates = [process.env.CHROMIUM_PATH, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome', '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome']
+
+/** Where a Chromium is, or undefined. */
+export const chromiumPath = candidates.find(path => path !== undefined && existsSync(path))
+
+/** For `t.test`: false, or the line that says why a test is left out. */
+export const skip: string | false = chromiumPath === undefined && 'no Chromium is installed (apt-get install chromium, or set CHROMIUM_PATH)'
+
+export interface BrowserOptions {
+  /** What the microphone hears once it is opened: clips of test/fixtures, and silences in seconds. */
+  hears?: (string | number)[]
+  /** `denied` answers the question for the microphone with no. */
+  microphone?: 'allowed' | 'denied'
+}
+
+export interface OpenedBrowser {
+  browser: Browser
+  context: BrowserContext
+  /** Opens a page, and keeps account of it. */
+  open (url: string, options?: { width?: number, height?: number, scheme?: 'light' | 'dark' }): Promise<OpenedPage>
+}
+
+export interface OpenedPage {
+  page: Page
+  /** What the console said that was no plain log. */
+  complaints: string[]
+  /** Hosts that were asked for something. */
+  hosts: Set<string>
+}
+
+/** The pages as they are in the source, built for this test. */
+export async function buildPages (t: Test): Promise<string> {
+  const outDir = await mkdtemp(join(tmpdir(), 'dramatis-pages-'))
+  t.teardown(() => rm(outDir, { recursive: true }))
+  await build({ root: join(packageRoot, 'playground'), logLevel: 'error', build: { outDir, emptyOutDir: false } })
+  return outDir
+}
+
+/** A browser with a microphone of its own, closed with the test. */
+export async function openBrowser (t: Test, { hears = [1], microphone = 'allowed' }: BrowserOptions = {}): Promise<OpenedBrowser> {
+  const folder = await mkdtemp(join(tmpdir(), 'dramatis-microphone-'))
+  t.teardown(() => rm(folder, { recursive: true }))
+  const file = join(folder, 'microphone.wav')
+  await writeFile(file, await record(hears))
+  const browser = await chromium.launch({
+    executablePath: chromiumPath!,
+    args: [
+      '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update',
+      '--disable-sync', '--use-fake-device-for-media-stream', `--use-file-for-fake-audio-capture=${file}%noloop`,
+      ...microphone === 'allowed' ? ['--use-fake-ui-for-media-stream'] : ['--deny-permission-prompts']
+    ]
+  })
+  t.teardown(() => browser.close())
+  const context = await browser.newContext()
+  // The file as it is: what Chromium does against echo and noise is not what is tested.
+  await context.addInitScript('if (localStorage.getItem("dramatis") === null) localStorage.setItem("dramatis", \'{"processing":false}\')')
+
+  return {
+    browser,
+    context,
+    async open (url, { width = 1440, height = 900, scheme = 'light' } = {}) {
+      const page = await context.newPage()
+      await page.setViewportSize({ width, height })
+      await page.emulateMedia({ colorScheme: scheme })
+      page.setDefaultTimeout(60_000)
+      const complaints: string[] = []
+      const hosts = new Set<string>()
+      page.on('console', message => { if (['error', 'warning'].includes(message.type())) complaints.push(message.text()) })
+      page.on('pageerror', error => complaints.push(String(error)))
+      page.on('request', request => hosts.add(new URL(request.url()).host))
+      page.on('websocket', socket => hosts.add(new URL(socket.url()).host))
+      await page.goto(url)
+      return { page, complaints, hosts }
+    }
+  }
+}
+
+/** A WAV file as Chromium's false microphone wants it: 48 kHz, mono, 16 bits. */
+async function record (hears: (string | number)[]): Promise<Buffer> {
+  const parts = await Promise.all(hears.map(async part => typeof part === 'number' ? new Int16Array(part * 24_000) : await readClip(part)))
+  const resampler = await createResampler(24_000, 48_000)
+  const samples = concat([resampler.process(concat(parts)), resampler.flush()])
+  resampler.free()
+  return toWav(samples, 48_000)
+}
+
+/** Keeps a picture for the docs, when `SCREENSHOTS` is set. */
+export async function picture (page: Page, name: string): Promise<void> {
+  if (process.env.SCREENSHOTS) await page.screenshot({ path: join(packageRoot, 'docs', 'images', `${name}.png`) })
+}
