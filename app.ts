@@ -8,6 +8,7 @@ import engines from './plugins/engines.js'
 import errors from './plugins/errors.js'
 import formats from './plugins/formats.js'
 import metrics from './plugins/metrics.js'
+import overload from './plugins/overload.js'
 import sessions from './plugins/sessions.js'
 import websocket from './plugins/websocket.js'
 import health from './routes/health/index.js'
@@ -33,6 +34,7 @@ async function dramatis (fastify: FastifyInstance, options: DramatisOptions): Pr
   await fastify.register(cors)
   await fastify.register(access)
   await fastify.register(engines)
+  await fastify.register(overload)
   await fastify.register(formats)
   await fastify.register(characters)
 

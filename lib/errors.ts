@@ -48,6 +48,7 @@ const codes = {
   origin_not_allowed: 'This origin may not connect.',
   host_not_allowed: 'This server is not to be reached by that name.',
   session_limit_reached: 'The server has as many sessions as it may.',
+  server_overloaded: 'The server does not keep up with the sessions it has.',
   server_draining: 'The server is shutting down.',
   server_error: 'The server had an error.'
 } as const
@@ -55,7 +56,7 @@ const codes = {
 export type ErrorCode = keyof typeof codes
 export const errorCodes = Object.keys(codes) as ErrorCode[]
 
-const serverFaults = new Set<ErrorCode>(['server_error', 'engine_failed', 'engine_unavailable', 'session_limit_reached', 'server_draining'])
+const serverFaults = new Set<ErrorCode>(['server_error', 'engine_failed', 'engine_unavailable', 'session_limit_reached', 'server_overloaded', 'server_draining'])
 
 /** HTTP status of a refusal, where it is not 400. */
 const statuses: Partial<Record<ErrorCode, number>> = {
@@ -65,6 +66,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   host_not_allowed: 403,
   rate_limit_exceeded: 429,
   session_limit_reached: 503,
+  server_overloaded: 503,
   server_draining: 503,
   server_error: 500
 }

@@ -109,6 +109,13 @@ export function createMetrics (register: Registry, { sessionLabel, sessions }: M
     watchEngines: (check: () => Promise<Health>) => gauge('dramatis_engine_up', '1 if the engine could serve, by the cached probe of readiness', async function () {
       for (const [engine, up] of Object.entries(await check())) this.set({ engine }, Number(up))
     }, ['engine']),
+    /** Whether new sessions are refused, and how far an engine is behind in seconds, asked at each scrape. */
+    watchLoad: (refusing: () => boolean, lag: (engine: typeof ENGINES[number]) => number) => {
+      gauge('dramatis_overloaded', '1 while new sessions are refused as the machine does not keep up', () => Number(refusing()))
+      gauge('dramatis_engine_lag_seconds', 'How far the engines of this machine are behind', function () {
+        for (const engine of ['vad', 'stt', 'tts'] as const) this.set({ engine }, lag(engine))
+      }, ['engine'])
+    },
     /** What the guard of the engines reports to. */
     engines: {
       fault: engine => engineFaults.inc({ engine }),

@@ -73,6 +73,8 @@ export const LimitOptions = Type.Object({
   contextTokens: Type.Integer({ minimum: 256, default: 28_672, description: 'Tokens of instructions, tools and conversation that the model is sent, estimated at four characters each; the session\'s `truncation` says what happens over it. Set it below the context of a smaller model.' }),
   clientSecrets: Type.Integer({ minimum: 1, default: 10_000, description: 'Ephemeral keys that may be valid at a time; more are refused with 429.' }),
   clientSecretBytes: Type.Integer({ minimum: 1024, default: 64 * 1024 * 1024, description: 'Bytes of the sessions that ephemeral keys bring, together; more are refused with 429.' }),
+  eventLoopLagMs: Type.Integer({ minimum: 0, maximum: 60_000, default: 200, description: 'Milliseconds that a tenth of the event loop\'s turns may be late; while it is more, new sessions are refused with 503. 0 is never.' }),
+  engineLagMs: Type.Integer({ minimum: 0, maximum: 60_000, default: 1000, description: 'Milliseconds that an engine of this machine may be behind; while it is more, new sessions are refused with 503. 0 is never.' }),
   frameBytes: Type.Integer({ minimum: 1024, default: 22 * 1024 * 1024, description: 'Length of a frame; longer ones close the socket with 1009.' })
 }, { additionalProperties: false, default: {} })
 

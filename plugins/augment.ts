@@ -6,6 +6,7 @@ import type { Engines } from '../lib/engines/engine.js'
 import type { Health } from '../lib/engines/health.js'
 import type { Guard } from '../lib/engines/guard/engines.js'
 import type { Metrics } from '../lib/metrics.js'
+import type { Overload } from '../lib/overload.js'
 import type { Options } from '../lib/options.js'
 import type { SessionUpdate } from '../lib/realtime/events/session-object.js'
 import type { Heartbeat } from '../lib/realtime/heartbeat.js'
@@ -27,6 +28,7 @@ declare module 'fastify' {
     dramatisGuard: Guard
     dramatisLibrary: CharacterLibrary
     dramatisMetrics: Metrics
+    dramatisOverload: Overload
     dramatisSessions: LiveSessions
     dramatisHeartbeat: Heartbeat
   }

@@ -2,6 +2,8 @@
  * A character module as a session sees it. All of its code is called through here: bounded in time,
  * guarded against loops and throws, and cut off from the session once its cast is replaced or gone.
  */
+import { RealtimeError } from '../errors.js'
+import { findArgumentProblem, prepareArguments } from './arguments.js'
 import type { CharacterData } from './schema.js'
 import type { Character, CharacterTool, CharacterExample, Instructions, Voice } from './character.js'
 import type { Calls } from './calls.js'
@@ -38,7 +40,10 @@ export class ModuleCharacter implements LoadedCharacter {
   get greetingCount (): number { return this.greeting === undefined ? 0 : 1 }
 
   get tools (): readonly OfferedTool[] {
-    this.#tools ??= (this.#character.tools ?? []).map(({ name, description, parameters }) => ({ name, description, parameters }))
+    if (this.#tools === undefined) {
+      this.#tools = (this.#character.tools ?? []).map(({ name, description, parameters }) => ({ name, description, parameters }))
+      prepareArguments(this.#tools.map(({ parameters }) => parameters))
+    }
     return this.#tools
   }
 
@@ -66,6 +71,8 @@ export class ModuleCharacter implements LoadedCharacter {
   async runTool (name: string, args: unknown, signal: AbortSignal): Promise<unknown> {
     const { instructions, tools = [] } = this.#character
     const tool = tools.find(tool => tool.name === name) as CharacterTool | undefined
+    const problem = tool === undefined ? undefined : findArgumentProblem(tool.parameters, args)
+    if (problem !== undefined) throw new RealtimeError('invalid_value', { message: problem })
     return await this.#calls.run({
       character: this,
       what: `tool '${name}'`,

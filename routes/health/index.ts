@@ -10,13 +10,15 @@ export default async function health (fastify: FastifyInstance): Promise<void> {
     const engines = await check()
     const up = Object.values(engines).filter(Boolean).length
     const circuits = fastify.dramatisGuard.circuits()
-    const whole = up === 3 && Object.keys(circuits).length === 0
+    const overloaded = fastify.dramatisOverload.refusing
+    const whole = up === 3 && Object.keys(circuits).length === 0 && !overloaded
     const status = sessions.draining ? 'draining' : whole ? 'ready' : up === 0 ? 'down' : 'degraded'
-    reply.code(status === 'ready' || status === 'degraded' ? 200 : 503)
+    // While new sessions are refused, a balancer had better choose another server.
+    reply.code((status === 'ready' || status === 'degraded') && !overloaded ? 200 : 503)
     return {
       status,
       engines: { stt: word(engines.stt), llm: word(engines.llm), tts: word(engines.tts) },
-      ...whole ? {} : { circuits: { stt: 'closed', llm: 'closed', tts: 'closed', ...circuits } }
+      ...whole ? {} : { overloaded, circuits: { stt: 'closed', llm: 'closed', tts: 'closed', ...circuits } }
     }
   })
 

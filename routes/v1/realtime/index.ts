@@ -38,6 +38,7 @@ export default async function realtime (fastify: FastifyInstance): Promise<void>
 
   /** The place is given back when the connection is gone, or refused: whichever comes first. */
   async function reservePlace (request: FastifyRequest): Promise<void> {
+    if (fastify.dramatisOverload.refusing) throw new RealtimeError('server_overloaded')
     const release = sessions.reserve({ address: request.ip, key: request.apiKey })
     const { socket } = request.raw
     const gone = () => { leave(request).catch(error => request.log.error(error, 'purge failed')) }
