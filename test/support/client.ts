@@ -60,6 +60,12 @@ export class TestClient {
     return this.events.filter(event => event.type === type) as Of<T>[]
   }
 
+  /** Lets go of the events so far. */
+  forget (): void {
+    this.events.length = 0
+    this.#read = 0
+  }
+
   say (text: string): void {
     this.send({ type: 'conversation.item.create', item: { type: 'message', role: 'user', content: [{ type: 'input_text', text }] } })
   }
