@@ -30,6 +30,9 @@ const codes = {
   directory_not_allowed: 'The directory is outside of every root.',
   directory_not_found: 'The directory does not exist.',
   directory_not_readable: 'The directory cannot be read.',
+  version_not_found: 'The cast is not kept in this version.',
+  too_many_characters: 'There are more characters than a session may have.',
+  characters_too_large: 'The characters are larger than they may be.',
   no_valid_characters: 'The directory has no valid character.',
   // Character code, while loading or answering
   syntax_error: 'A character file has a syntax error.',

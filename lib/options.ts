@@ -49,6 +49,7 @@ export type SpeechSettings<E = SttEngine | TtsEngine> = WithFallback<Static<type
 export const CharacterOptions = Type.Object({
   directory: Type.String({ minLength: 1, default: packagedCharacters, description: 'The default cast; also the root `default`.' }),
   roots: Type.Record(Type.String({ pattern: '^[A-Za-z0-9_-]+$' }), Text, { default: {}, description: 'Further directories that sessions may load, by name.' }),
+  watch: Type.Boolean({ default: false, description: 'Whether an edit of a file reaches running sessions, at the end of their turn.' }),
   default: Type.Optional(Type.Union([Text, Type.Null()], { description: 'Who speaks at first; null is nobody. Default: the cast\'s first.' }))
 }, { additionalProperties: false, default: {} })
 

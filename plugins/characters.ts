@@ -10,11 +10,12 @@ import { createId } from '../lib/realtime/ids.js'
  * default cast or the one it names; the route purges it when its connection is gone.
  */
 export default fp(async function characters (fastify) {
-  const { directory, roots } = fastify.dramatisOptions.characters
+  const { directory, roots, watch } = fastify.dramatisOptions.characters
   const metrics = fastify.dramatisMetrics
   const library = createCharacterLibrary({
     directory,
     roots,
+    watch,
     log: fastify.log,
     observe: event => {
       switch (event.type) {
@@ -42,6 +43,7 @@ export default fp(async function characters (fastify) {
     for (const [name, path] of Object.entries({ default: directory, ...roots })) {
       await library.resolve(name).catch(error => { throw new OptionsError(`The characters' directory ${path} cannot be used: ${error.message}`) })
     }
+    await library.watching
     await checkDefaultCast(fastify)
   })
   // Namespaces of sessions whose sockets never closed.

@@ -12,18 +12,23 @@ import { ModuleCharacter } from './module-character.js'
 import { Namespace, type NamespaceOptions } from './namespace.js'
 import type { Entry } from './plan.js'
 import type { Place } from './roots.js'
+import type { SomeCast } from './some-cast.js'
 import { findProblem } from './validation.js'
 
 export interface CastOptions extends Omit<NamespaceOptions, 'onFault'> {
   place: Place
+  /** What it is called in answers, if that is not the name of its place. */
+  name?: string
   session: SessionFacts
   share: FairShare
   log: Logger
+  /** All of it is gone. */
+  onEnd: () => void
   /** A fault of running code. */
   onFault: (fault: Fault, file: string, character: LoadedCharacter | undefined) => void
 }
 
-export class Cast {
+export class Cast implements SomeCast {
   readonly place: Place
   readonly characters: LoadedCharacter[] = []
   readonly errors: FileError[] = []
@@ -58,11 +63,13 @@ export class Cast {
     return { character: character?.name ?? file, file, line: place.line }
   }
 
+  get name (): string { return this.#options.name ?? this.place.name }
+  get version (): string { return this.#options.plan.version }
   get totalFiles (): number { return this.#options.plan.entries.length }
 
   /** Ends every call, disposes every character, closes what they opened, forgets them. Once. */
   purge (): Promise<void> {
-    this.#purged ??= this.#end()
+    this.#purged ??= this.#end().finally(() => this.#options.onEnd())
     return this.#purged
   }
 

@@ -2,6 +2,7 @@
  * Where sessions get their characters: the roots, and what all sessions share (sources, compiled
  * code, plans, the watchdog). One library a server.
  */
+import { RealtimeError } from '../errors.js'
 import { CardFiles } from './cards/files.js'
 import { Cast } from './cast.js'
 import type { SessionFacts } from './character.js'
@@ -12,17 +13,22 @@ import { FairShare } from './fair-share.js'
 import { Fault, type FaultCode } from './fault.js'
 import { Flood } from './flood.js'
 import { loadHelpers } from './helpers.js'
+import { createInlineCast } from './inline-cast.js'
 import { readLimits, type CharacterLimits } from './limits.js'
 import type { LoadedCharacter } from './loaded-character.js'
 import { silent, type Logger } from './logger.js'
+import type { Plan } from './plan.js'
 import { Plans } from './plans.js'
 import { explain } from './positions.js'
 import { CharacterRegistry, type LoadedCast } from './registry.js'
-import { Sources } from './resolver.js'
+import { Sources as SourceFiles } from './resolver.js'
 import { DEFAULT_ROOT, refuse, Roots, type Place } from './roots.js'
 import { Purged } from './scope.js'
+import { layCasts, type SomeCast } from './some-cast.js'
+import { Sources } from './sources.js'
 import { Units } from './unit.js'
 import { Watchdog } from './watchdog.js'
+import { Watcher } from './watcher.js'
 import { WatchdogThread, type Stall } from './watchdog-thread.js'
 
 export type { CharacterLimits } from './limits.js'
@@ -47,6 +53,8 @@ export interface CharacterLibraryOptions {
   /** Further roots: name to path. */
   roots?: Readonly<Record<string, string>>
   limits?: Partial<CharacterLimits>
+  /** Tell sessions of changed files. Default false. */
+  watch?: boolean
   /** Where faults of character code are told; default nowhere. */
   log?: Logger
   /** Called for each event; must not throw. */
@@ -62,6 +70,8 @@ export interface CharacterLibrary {
    * @param roots names of those that the session may load from, beside `default`; default: all
    */
   open (session: SessionFacts, directory?: string, roots?: readonly string[]): Promise<CharacterRegistry>
+  /** Resolves when changes of files will be told, if they are watched. */
+  readonly watching: Promise<void>
   /** Namespaces alive. */
   readonly live: number
   /** Purges what is left, stops the compiler and the watchdog thread. */
@@ -80,8 +90,8 @@ export function createCharacterLibrary (options: CharacterLibraryOptions): Chara
   const observe = options.observe ?? (() => {})
 
   const share = new FairShare()
-  const workshop = { sources: new Sources(limits.cacheBytes), cards: new CardFiles(limits.cacheBytes), compiler: new Compiler(limits.cacheBytes, share), units: new Units(limits.cacheBytes), share, hostMs: limits.asyncLoadMs }
-  const plans = new Plans(workshop)
+  const workshop = { sources: new SourceFiles(limits.cacheBytes), cards: new CardFiles(limits.cacheBytes), compiler: new Compiler(limits.cacheBytes, share), units: new Units(limits.cacheBytes), share, hostMs: limits.asyncLoadMs }
+  const plans = new Plans(workshop, limits.versions)
   const thread = new WatchdogThread({ stallMs: limits.stallMs, onStall })
   const crashes = claimCrashes(onCrash)
   const watchdog = new Watchdog(thread, crashes.enter)
@@ -90,6 +100,9 @@ export function createCharacterLibrary (options: CharacterLibraryOptions): Chara
   const releasing = new Set<Promise<void>>()
   const casts = new Set<Cast>()
   const flood = new Flood()
+  const watcher = options.watch === true
+    ? new Watcher([options.directory, ...Object.values(options.roots ?? {})], () => { for (const registry of registries) registry.notify() }, log)
+    : undefined
   let closed = false
   // Ready before the first session comes; if it fails, that session's load says so
   thread.start()
@@ -126,14 +139,74 @@ export function createCharacterLibrary (options: CharacterLibraryOptions): Chara
     if (again !== undefined) log.warn(again === 0 ? fields : { ...fields, again }, message)
   }
 
-  async function load (roots: Roots, directory: unknown, session: SessionFacts, reload: boolean): Promise<LoadedCast> {
+  async function load (roots: Roots, wanted: unknown, session: SessionFacts, reload: boolean): Promise<LoadedCast> {
+    if (closed) throw new Error('The character library is closed.')
     const started = performance.now()
-    const place = roots.resolve(directory)
-    const plan = await plans.get(place.path, place.root).catch((error: unknown) => {
-      throw gone(error) ? refuse('directory_not_readable', 'The directory went away while it was read.') : error
-    })
+    if (!(wanted instanceof Sources) && typeof wanted !== 'string') roots.resolve(wanted) // Refuses it
+    const sources = wanted instanceof Sources ? wanted : new Sources([String(wanted)], 'directory')
+    sources.check(limits)
+    const loading = await Promise.allSettled(sources.list.map(async source => typeof source === 'object'
+      ? createInlineCast(source.characters, { session, guard: (ms, call) => { watchdog.run(ms, call) } })
+      : await loadDirectory(roots, source, session, sources.param)))
+    const layers = loading.flatMap(result => result.status === 'fulfilled' ? [result.value] : [])
+    const failed = loading.find(result => result.status === 'rejected')
+    if (failed !== undefined) {
+      await Promise.all(layers.map(layer => release(layer, session)))
+      throw failed.reason
+    }
+    const cast = layCasts(layers)
+    if (cast.characters.length > limits.characters) {
+      const count = cast.characters.length
+      await release(cast, session)
+      throw new RealtimeError('too_many_characters', { param: sources.param, message: `'${cast.name}' has ${count} characters, and a session may have ${limits.characters}.` })
+    }
+    const { name, version, characters, errors, totalFiles } = cast
+    const durationMs = Math.round((performance.now() - started) * 100) / 100
+    for (const { code, file, line, column, message } of errors) {
+      observe({ type: 'load_error', session: session.id, code })
+      tell(`${code} ${name} ${file}:${line}`, { session: session.id, directory: name, file, line, column, code }, message)
+    }
+    observe({ type: 'loaded', session: session.id, directory: name, count: characters.length, errors: errors.length, durationMs, reload })
+    return {
+      cast,
+      report: {
+        directory: name,
+        version,
+        loaded_count: characters.length,
+        error_count: errors.length,
+        total_files: totalFiles,
+        duration_ms: durationMs,
+        errors: [...errors]
+      }
+    }
+  }
+
+  /** One cast from its files, in the version that the directory has or in the one that is named. */
+  async function loadDirectory (roots: Roots, directory: string, session: SessionFacts, param: string): Promise<Cast> {
+    const [, base, version] = /^(.+)@([0-9a-f]{12})$/s.exec(directory) ?? [undefined, directory]
+    let place: Place
+    let plan: Plan | undefined
+    try {
+      place = roots.resolve(base)
+      plan = version === undefined ? await plans.get(place.path, place.root) : await plans.getVersion(place.path, place.root, version)
+    } catch (error) {
+      const told = gone(error) ? refuse('directory_not_readable', 'The directory went away while it was read.') : error
+      throw told instanceof RealtimeError && told.param === 'directory' ? new RealtimeError(told.code, { message: told.message, param }) : told
+    }
+    if (plan === undefined) throw new RealtimeError('version_not_found', { param, message: `'${place.name}' is not kept in the version ${version}.` })
     await thread.ready
-    const cast = new Cast({ plan, place, session, share, limits, log, watchdog, onFault: (fault, file, character) => onFault(fault, file, session, character) })
+    const cast: Cast = new Cast({
+      plan,
+      place,
+      ...version === undefined ? {} : { name: `${place.name}@${version}` },
+      session,
+      share,
+      limits,
+      log,
+      watchdog,
+      onEnd: () => { if (casts.delete(cast) && casts.size === 0) thread.watch(false) },
+      onFault: (fault, file, character) => onFault(fault, file, session, character)
+    })
     if (casts.add(cast).size === 1) thread.watch(true)
     try {
       await cast.load()
@@ -141,30 +214,14 @@ export function createCharacterLibrary (options: CharacterLibraryOptions): Chara
       await release(cast, session)
       throw error
     }
-    const durationMs = Math.round((performance.now() - started) * 100) / 100
-    for (const { code, file, line, column, message } of cast.errors) {
-      observe({ type: 'load_error', session: session.id, code })
-      tell(`${code} ${place.name} ${file}:${line}`, { session: session.id, directory: place.name, file, line, column, code }, message)
-    }
-    observe({ type: 'loaded', session: session.id, directory: place.name, count: cast.characters.length, errors: cast.errors.length, durationMs, reload })
-    return {
-      cast,
-      report: {
-        directory: place.name,
-        loaded_count: cast.characters.length,
-        error_count: cast.errors.length,
-        total_files: cast.totalFiles,
-        duration_ms: durationMs,
-        errors: cast.errors
-      }
-    }
+    return cast
   }
 
-  function release (cast: Cast, session: SessionFacts): Promise<void> {
+  function release (cast: SomeCast, session: SessionFacts): Promise<void> {
+    const { name } = cast
     const released = cast.purge().finally(() => {
-      if (casts.delete(cast) && casts.size === 0) thread.watch(false)
       releasing.delete(released)
-      observe({ type: 'purged', session: session.id, directory: cast.place.name })
+      observe({ type: 'purged', session: session.id, directory: name })
     })
     releasing.add(released)
     return released
@@ -181,6 +238,7 @@ export function createCharacterLibrary (options: CharacterLibraryOptions): Chara
       const loaded = await load(roots, directory, session, false)
       const registry = new CharacterRegistry({
         session,
+        directory,
         loaded,
         load: (directory, session, reload) => load(roots, directory, session, reload),
         release: cast => release(cast, session),
@@ -191,10 +249,13 @@ export function createCharacterLibrary (options: CharacterLibraryOptions): Chara
       return registry
     },
 
+    get watching () { return watcher?.ready ?? Promise.resolve() },
+
     get live () { return casts.size },
 
     async close () {
       closed = true
+      await watcher?.close()
       await Promise.all([...registries].map(registry => registry.purge()))
       await Promise.all(releasing)
       await Promise.all([thread.stop(), letCompilerGo()])

@@ -1,4 +1,4 @@
-/** What character code may take. All are milliseconds but `cacheBytes`. */
+/** What character code may take. Milliseconds, unless they say otherwise. */
 export interface CharacterLimits {
   /** How long the top level of one file may hold the event loop. Default 500. */
   loadMs: number
@@ -18,6 +18,14 @@ export interface CharacterLimits {
   stallMs: number
   /** Bound of the sources and of the compiled code that are kept, in characters each. Default 64 Mi. */
   cacheBytes: number
+  /** How many versions of a cast are kept, to be brought back. Default 5. */
+  versions: number
+  /** Characters that a session may have. Default 1,000. */
+  characters: number
+  /** Characters that a client may bring in one event. Default 64. */
+  inlineCharacters: number
+  /** Bytes of them, as JSON. Default 1 Mi. */
+  inlineBytes: number
 }
 
 export const defaultLimits: Readonly<CharacterLimits> = Object.freeze({
@@ -29,7 +37,11 @@ export const defaultLimits: Readonly<CharacterLimits> = Object.freeze({
   disposeMs: 1_000,
   settleMs: 2_000,
   stallMs: 200,
-  cacheBytes: 64 * 1024 * 1024
+  cacheBytes: 64 * 1024 * 1024,
+  versions: 5,
+  characters: 1000,
+  inlineCharacters: 64,
+  inlineBytes: 1024 * 1024
 })
 
 /** Fills in the defaults; throws for what is no positive number. */

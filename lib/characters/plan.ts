@@ -4,7 +4,7 @@
  * were, which costs one `stat` for each.
  */
 import { readdirSync, statSync } from 'node:fs'
-import { extname, join, parse } from 'node:path'
+import { extname, join, parse, relative } from 'node:path'
 import type { Compiler, Import } from './compiler.js'
 import type { Card } from './cards/card.js'
 import { isCardFile, type CardFile, type CardFiles } from './cards/files.js'
@@ -15,6 +15,7 @@ import { missingNames } from './missing-names.js'
 import { importHost } from './packages.js'
 import type { LineColumn } from './positions.js'
 import { ImportProblem, languages, readSpecifier, type SeenPaths, type Sources } from './resolver.js'
+import { versionOf } from './some-cast.js'
 import { isUnchanged, OutsideRoot, toStamp, type Source, type Stamp } from './source.js'
 import type { Unit, Units } from './unit.js'
 import * as provided from './character.js'
@@ -66,6 +67,8 @@ export class Plan {
   readonly directory: string
   readonly root: string
   readonly entries: Entry[] = []
+  /** Of the content of all its files. */
+  version = ''
   readonly #workshop: Workshop
   readonly #modules = new Map<string, Module>()
   readonly #cards = new Map<string, CardFile>()
@@ -105,6 +108,8 @@ export class Plan {
     }
     await plan.#addCards(names.cards)
     plan.entries.sort((a, b) => a.name < b.name ? -1 : 1)
+    const contents = [...plan.#modules.values()].map(({ source }) => source)
+    plan.version = versionOf([...contents, ...plan.#cards.values()].map(({ file, hash }) => `${relative(root, file)} ${hash}`).sort())
     return plan
   }
 

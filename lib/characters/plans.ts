@@ -5,11 +5,16 @@ import type { SourcePositions } from './positions.js'
 export class Plans {
   readonly #workshop: Workshop
   readonly #plans = new Map<string, Plan>()
+  /** The last versions of each directory, oldest first. */
+  readonly #versions = new Map<string, Plan[]>()
+  readonly #kept: number
   readonly #building = new Map<string, Promise<Plan>>()
   static readonly MAX = 200
 
-  constructor (workshop: Workshop) {
+  /** @param versions how many of a directory are kept */
+  constructor (workshop: Workshop, versions: number) {
     this.#workshop = workshop
+    this.#kept = versions
   }
 
   /** @returns a plan that is true to the disk at some moment after the call */
@@ -29,6 +34,13 @@ export class Plans {
     return await (this.#building.get(key) ?? this.#build(key, directory, root))
   }
 
+  /** A version that the directory has, or had lately; undefined if that is not known. */
+  async getVersion (directory: string, root: string, version: string): Promise<Plan | undefined> {
+    const current = await this.get(directory, root)
+    if (current.version === version) return current
+    return this.#versions.get(`${root}\n${directory}`)?.find(plan => plan.version === version)
+  }
+
   #build (key: string, directory: string, root: string): Promise<Plan> {
     const building = Plan.build(directory, root, this.#workshop).then(plan => {
       this.#keep(key, plan)
@@ -41,12 +53,17 @@ export class Plans {
   #keep (key: string, plan: Plan): void {
     this.#plans.delete(key)
     this.#plans.set(key, plan)
-    if (this.#plans.size > Plans.MAX) this.#plans.delete(this.#plans.keys().next().value!)
+    const others = (this.#versions.get(key) ?? []).filter(({ version }) => version !== plan.version)
+    this.#versions.set(key, [...others, plan].slice(-this.#kept))
+    if (this.#plans.size <= Plans.MAX) return
+    const oldest = this.#plans.keys().next().value!
+    this.#plans.delete(oldest)
+    this.#versions.delete(oldest)
   }
 
   /** The compiled positions of a file of any cast. */
   find (file: string): SourcePositions | undefined {
-    for (const plan of this.#plans.values()) {
+    for (const plan of [...this.#plans.values(), ...[...this.#versions.values()].flat()]) {
       const module = plan.find(file)
       if (module?.unit) return module.unit.code.positions
     }
@@ -55,5 +72,6 @@ export class Plans {
 
   clear (): void {
     this.#plans.clear()
+    this.#versions.clear()
   }
 }

@@ -3,16 +3,18 @@
  * them only when it has at least one character; reloads of a session run one after another.
  */
 import { RealtimeError } from '../errors.js'
-import type { Cast } from './cast.js'
 import type { SessionFacts } from './character.js'
 import type { FileError } from './fault.js'
 import type { LoadedCharacter } from './loaded-character.js'
+import { Sources } from './sources.js'
+import type { SomeCast } from './some-cast.js'
 
 export interface ListedCharacter { name: string, good: boolean | null, comment: string | null }
 
 /** What a load came to: the fields of `session.characters.reloaded`. */
 export interface LoadReport {
   directory: string
+  version: string
   loaded_count: number
   error_count: number
   total_files: number
@@ -29,24 +31,41 @@ export interface ReloadHooks {
   afterSwap?: () => void
 }
 
+/** What a session does about files that changed. */
+export interface RefreshHooks extends ReloadHooks {
+  /** Whether a turn is under way: until it is over nothing is swapped. */
+  busy: () => boolean
+  /** Resolves when something that was under way has ended. */
+  idle: () => Promise<void>
+}
+
 /** A cast, and what loading it came to; the characters are listed when asked. */
-export interface LoadedCast { cast: Cast, report: Omit<LoadReport, 'characters'> }
+export interface LoadedCast { cast: SomeCast, report: Omit<LoadReport, 'characters'> }
 
 export interface RegistryOptions {
+  /** Where the cast was loaded from. */
+  directory: unknown
   session: SessionFacts
   loaded: LoadedCast
   load: (directory: unknown, session: SessionFacts, reload: boolean) => Promise<LoadedCast>
   /** Lets a cast go; the library waits for it when it closes. */
-  release: (cast: Cast) => Promise<void>
+  release: (cast: SomeCast) => Promise<void>
   onPurge: (registry: CharacterRegistry) => void
 }
 
 export class CharacterRegistry {
   readonly session: SessionFacts
   readonly #options: RegistryOptions
-  #cast: Cast | undefined
+  #cast: SomeCast | undefined
   #report: LoadedCast['report']
   #queue: Promise<unknown> = Promise.resolve()
+  /** Where the cast is from, as it was asked for. */
+  #wanted: unknown
+  /** Ends the wait of a refresh for its turn. */
+  #overtake: () => void = () => {}
+  #follower: (() => void) | null = null
+  /** A refresh that has not begun. */
+  #refreshing: Promise<Refreshed> | null = null
   #reloading = 0
   /** Casts that were replaced and still have calls to end. */
   readonly #leaving = new Set<Promise<void>>()
@@ -56,11 +75,14 @@ export class CharacterRegistry {
     this.#options = options
     this.session = options.session
     this.#cast = options.loaded.cast
+    this.#wanted = options.directory
     this.#report = options.loaded.report
   }
 
   /** Canonical name, such as `default` or `team/winter`. */
   get directory (): string { return this.#report.directory }
+  /** Of the content of its files. */
+  get version (): string { return this.#report.version }
   get size (): number { return this.#characters.length }
   /** Reloads under way and waiting. */
   get reloading (): number { return this.#reloading }
@@ -88,10 +110,38 @@ export class CharacterRegistry {
 
   /** Replaces the cast. Rejects with a RealtimeError, the old cast in place, if that cannot be done. */
   reload (directory: unknown, hooks: ReloadHooks = {}): Promise<LoadReport> {
+    this.#overtake()
     this.#reloading++
     const result = this.#queue.then(() => this.#reload(directory, hooks)).finally(() => { this.#reloading-- })
     this.#queue = result.catch(() => {})
     return result
+  }
+
+  /**
+   * Files have changed: loads them, and swaps at the end of the turn. Null if nothing changed for this
+   * cast, or something else came between; a file that is newly broken leaves everything as it was.
+   */
+  refresh (hooks: RefreshHooks): Promise<Refreshed> {
+    // One that waits for its turn would swap in what is old already; one that has not begun reads what is new
+    this.#overtake()
+    if (this.#refreshing !== null) return this.#refreshing
+    const result = this.#queue.then(() => {
+      this.#refreshing = null
+      return this.#refresh(hooks)
+    })
+    this.#refreshing = result
+    this.#queue = result.catch(() => {})
+    return result
+  }
+
+  /** Whom to tell that files may have changed. */
+  follow (changed: () => void): void {
+    this.#follower = changed
+  }
+
+  /** Files may have changed. */
+  notify (): void {
+    this.#follower?.()
   }
 
   /** Lets go of everything; a load that is running is thrown away when it ends. Resolves when all is gone. */
@@ -110,7 +160,7 @@ export class CharacterRegistry {
       if (this.#over) throw isOver()
       if (cast.characters.length === 0) {
         throw new RealtimeError('no_valid_characters', {
-          param: 'directory',
+          param: paramOf(directory),
           message: `'${report.directory}' has no valid character: the session keeps what it had.`,
           details: report.errors
         })
@@ -121,15 +171,48 @@ export class CharacterRegistry {
       this.#release(cast)
       throw error
     }
-    const old = this.#cast
-    this.#cast = cast
-    this.#report = report
-    if (old !== undefined) this.#release(old)
+    this.#wanted = directory
+    this.#swap(cast, report)
     afterSwap?.()
     return this.report
   }
 
-  #release (cast: Cast): void {
+  /** One step: whoever looks afterwards finds the new cast and nothing of the old. */
+  #swap (cast: SomeCast, report: LoadedCast['report']): void {
+    const old = this.#cast
+    this.#cast = cast
+    this.#report = report
+    if (old !== undefined) this.#release(old)
+  }
+
+  async #refresh ({ busy, idle, beforeSwap, afterSwap }: RefreshHooks): Promise<Refreshed> {
+    if (this.#over) return null
+    const { cast, report } = await this.#options.load(this.#wanted, this.session, true)
+    const known = new Set(this.#report.errors.map(({ file }) => file))
+    const broken = report.errors.filter(({ file }) => !known.has(file))
+    const overtaken = new Promise<true>(resolve => { this.#overtake = () => resolve(true) })
+    try {
+      const same = report.version === this.#report.version
+      if (same || cast.characters.length === 0 || broken.length > 0) {
+        this.#release(cast)
+        return same ? null : { swapped: false, errors: broken.length > 0 ? broken : report.errors }
+      }
+      while (busy() || this.#over) {
+        if (this.#over || await Promise.race([idle(), overtaken]) === true) {
+          this.#release(cast)
+          return null
+        }
+      }
+      beforeSwap?.()
+      this.#swap(cast, report)
+      afterSwap?.()
+      return { swapped: true, report: this.report }
+    } finally {
+      this.#overtake = () => {}
+    }
+  }
+
+  #release (cast: SomeCast): void {
     const leaving = this.#options.release(cast).finally(() => this.#leaving.delete(leaving))
     this.#leaving.add(leaving)
   }
@@ -139,12 +222,21 @@ export class CharacterRegistry {
   async #purge (): Promise<void> {
     const { onPurge } = this.#options
     const cast = this.#cast
+    this.#follower = null
+    this.#overtake()
     this.#cast = undefined
     if (cast !== undefined) this.#release(cast)
     await this.#queue
     await Promise.all(this.#leaving)
     onPurge(this)
   }
+}
+
+export type Refreshed = null | { swapped: true, report: LoadReport } | { swapped: false, errors: readonly FileError[] }
+
+/** The field of the event that says where from. */
+function paramOf (wanted: unknown): string {
+  return wanted instanceof Sources ? wanted.param : 'directory'
 }
 
 function isOver (): RealtimeError {

@@ -11,6 +11,7 @@ export interface SessionSummary {
   /** ISO 8601. */
   since: string
   directory: string
+  version: string
   characters: string[]
   selected: string | null
   /** Id of the response under way in the conversation. */
@@ -156,6 +157,7 @@ function summarize ({ id, registry, casting, responses, conversation, bytes }: R
     id,
     since: registry.session.startedAt.toISOString(),
     directory: registry.directory,
+    version: registry.version,
     characters: registry.names(),
     selected: casting.character?.name ?? null,
     active_response: responses.activeId,

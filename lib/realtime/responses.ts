@@ -18,6 +18,7 @@ export class Responses {
   readonly #maxAside: number
   #active: Response | null = null
   #created = 0
+  #waiters: (() => void)[] = []
   /** A spoken turn that waits for the response under way, which it was not allowed to interrupt. */
   #waiting: (() => ResponsePlan) | null = null
 
@@ -31,6 +32,11 @@ export class Responses {
   /** Whether anything is being answered, in the conversation or outside of it. */
   get busy (): boolean {
     return this.#active !== null || this.#aside.size > 0
+  }
+
+  /** Resolves when a response has ended. */
+  ended (): Promise<void> {
+    return new Promise(resolve => { this.#waiters.push(resolve) })
   }
 
   /** The response in the conversation, if one is under way. */
@@ -90,6 +96,7 @@ export class Responses {
   }
 
   #ended (response: Response): void {
+    for (const resolve of this.#waiters.splice(0)) resolve()
     this.#aside.delete(response)
     if (response !== this.#active) return
     this.#active = null

@@ -11,6 +11,7 @@ import { parseClientEvent } from './events/parse.js'
 import type { ClientItem } from './events/items.js'
 import type { ResponseOptions } from './events/response-object.js'
 import type { SessionObject, SessionUpdate } from './events/session-object.js'
+import { refreshCharacters } from './handlers/characters.js'
 import { handle } from './handlers/table.js'
 import { createId } from './ids.js'
 import { toSamples } from './input-audio.js'
@@ -50,6 +51,8 @@ export class RealtimeSession {
   readonly #dialect: Dialect | null
   readonly #expiresAt: number
   readonly #expiry: NodeJS.Timeout
+  /** Whether the client asked to be told of changed files. */
+  watching = false
   #idle: NodeJS.Timeout | null = null
   #settings: Settings
   #closed = false
@@ -84,6 +87,7 @@ export class RealtimeSession {
     }, this.#turns, limits.outOfBandResponses)
     this.#expiresAt = Math.floor(Date.now() / 1000) + limits.sessionSeconds
     this.#expiry = setTimeout(() => this.#expire(), limits.sessionSeconds * 1000).unref()
+    registry.follow(() => { refreshCharacters(this).catch(error => observer.fault?.('changed files could not be loaded', error)) })
     this.#stayAwake()
   }
 

@@ -76,7 +76,8 @@ async function reloaded (client: TestClient, name: string, more: object = {}) {
 t.test('listing tells who is there, whoever is good', async t => {
   const client = await shared.connect()
   client.send({ type: 'session.characters.list', event_id: 'mine' })
-  const { event_id: id, ...listed } = await client.next('session.characters.listed')
+  const { event_id: id, version, ...listed } = await client.next('session.characters.listed')
+  t.match(version, /^[0-9a-f]{12}$/)
   t.strictSame(listed, {
     type: 'session.characters.listed',
     request_event_id: 'mine',
@@ -93,8 +94,9 @@ t.test('reloading', async t => {
     const client = await shared.connect()
     const from = client.events.length
     const { report, session } = await reloaded(client, 'team', { event_id: 'mine' })
-    const { duration_ms: ms, ...rest } = report
+    const { duration_ms: ms, version, ...rest } = report
     t.ok(ms > 0 && ms < 30_000)
+    t.match(version, /^[0-9a-f]{12}$/)
     t.strictSame(rest, {
       request_event_id: 'mine',
       directory: 'team',

@@ -53,6 +53,9 @@ export const fieldDescriptions: Readonly<Record<string, string>> = {
   'ClientResponseCancel.response_id': 'Default: the response in the conversation.',
   // The extension
   conversation: 'Whether the items stay; default `keep`.',
+  reason: '`changed`: files did, and the session asked to be told; absent in an answer.',
+  'ServerSessionCharactersListed.version': 'Of the content of the cast\'s files: the same files, the same version.',
+  'ServerSessionCharactersReloaded.version': 'Of the content of the cast\'s files: the same files, the same version.',
   request_event_id: 'The `event_id` of the event that is answered.',
   directory: 'Where the cast is from: `default`, or a root\'s name and the path in it.',
   character_count: 'How many there are.',

@@ -91,12 +91,15 @@ export const serverEvents = [
   event('session.characters.listed', {
     request_event_id: Nullable(Type.String()),
     directory: Type.String(),
+    version: Type.String(),
     character_count: Type.Integer(),
     characters: Type.Array(CharacterSummary)
   }),
   event('session.characters.reloaded', {
     request_event_id: Nullable(Type.String()),
+    reason: Type.Optional(Type.Literal('changed')),
     directory: Type.String(),
+    version: Type.String(),
     loaded_count: Type.Integer(),
     error_count: Type.Integer(),
     total_files: Type.Integer(),

@@ -1,15 +1,31 @@
 import { RealtimeError } from '../../errors.js'
+import { Sources } from '../../characters/sources.js'
+import type { ClientEventOf } from '../events/client.js'
+import type { RealtimeSession } from '../session.js'
 import type { Handler } from './table.js'
 
 export const listCharacters: Handler<'session.characters.list'> = (session, event) => {
   const { registry } = session
+  if (event.watch !== undefined) session.watching = event.watch
   session.outbox.send({
     type: 'session.characters.listed',
     request_event_id: event.event_id ?? null,
     directory: registry.directory,
+    version: registry.version,
     character_count: registry.size,
     characters: registry.list()
   })
+}
+
+/** Where the event says that characters are from: in one of its fields. */
+function readSources ({ directory, characters, sources }: ClientEventOf<'session.characters.reload'>): unknown {
+  const given = Object.entries({ directory, characters, sources }).filter(([, value]) => value !== undefined)
+  if (given.length > 1) {
+    const names = given.map(([name]) => `'${name}'`)
+    throw new RealtimeError('invalid_value', { param: given[1]![0], message: `Invalid value: ${names.join(' and ')} exclude each other. Use 'sources' for several.` })
+  }
+  if (characters !== undefined) return new Sources([{ characters }], 'characters')
+  return sources === undefined ? directory : new Sources(sources, 'sources')
 }
 
 /** `session.characters.reload`: another cast, or the same from its files again; all or nothing. */
@@ -18,7 +34,7 @@ export const reloadCharacters: Handler<'session.characters.reload'> = async (ses
   if (registry.reloading > waitingReloads) {
     throw new RealtimeError('rate_limit_exceeded', { message: `${waitingReloads} reloads wait already, as many as may. Wait for their answers.` })
   }
-  const report = await registry.reload(event.directory, {
+  const report = await registry.reload(readSources(event), {
     beforeSwap: () => responses.cancelAll(),
     afterSwap: () => {
       if (session.closed) return
@@ -28,6 +44,29 @@ export const reloadCharacters: Handler<'session.characters.reload'> = async (ses
     }
   })
   if (session.closed) return
+  if (event.watch !== undefined) session.watching = event.watch
   outbox.send({ type: 'session.characters.reloaded', request_event_id: event.event_id ?? null, ...report })
   outbox.send({ type: 'session.updated', session: session.toObject() })
+}
+
+/** Files have changed: the session goes on with them from its next turn. Tells those that asked to be told. */
+export async function refreshCharacters (session: RealtimeSession): Promise<void> {
+  const { registry, responses, casting, outbox } = session
+  const refreshed = await registry.refresh({
+    busy: () => responses.busy,
+    idle: () => responses.ended(),
+    afterSwap: () => {
+      if (session.closed) return
+      casting.carryOver()
+      session.refresh()
+    }
+  })
+  if (refreshed === null || session.closed || !session.watching) return
+  if (refreshed.swapped) {
+    outbox.send({ type: 'session.characters.reloaded', request_event_id: null, reason: 'changed', ...refreshed.report })
+    outbox.send({ type: 'session.updated', session: session.toObject() })
+    return
+  }
+  const { file, line, code, message } = refreshed.errors[0]!
+  session.fail(new RealtimeError(code, { message: `${file}${line === null ? '' : `:${line}`}: ${message} The session keeps what it had.`, details: refreshed.errors }), null)
 }

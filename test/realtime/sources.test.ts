@@ -1,0 +1,169 @@
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import type { DramatisOptions } from '../../app.js'
+import { castOf, characterSource } from '../support/casts.js'
+import { v2 } from '../support/cards.js'
+import { type TestClient, textOf } from '../support/client.js'
+import { cannedEngines, says, type Script } from '../support/engines.js'
+import { startServer } from '../support/server.js'
+
+// Where a session's characters may be from beside one directory: the event itself, several places, earlier versions, changed files.
+
+/** Says what the model was told first. */
+const prompted: Script = ({ messages }) => says(String(messages[0]!.content))
+const inline = (name: string, prompt = `You are ${name}.`) => ({ name, instructions: { prompt, language: 'en' }, greeting: `I am ${name}.` })
+const reload = (more: object) => ({ type: 'session.characters.reload', ...more })
+
+async function start (t: Test, options: DramatisOptions = {}) {
+  const directory = t.testdir({ default: castOf('Ada', 'Bob'), team: { 'bob.ts': characterSource('Bob').replace('You are Bob.', 'You are Bob of the team.'), ...castOf('Tim') } })
+  const path = (...names: string[]) => join(directory, ...names)
+  const server = await startServer(t, { ...cannedEngines(prompted), ...options, characters: { directory: path('default'), roots: { team: path('team') }, ...options.characters } })
+  const client = await server.connect()
+  await client.update({ output_modalities: ['text'] })
+  return { server, client, path }
+}
+
+async function reloaded (client: TestClient, more: object) {
+  client.send(reload(more))
+  const report = await client.next('session.characters.reloaded')
+  return { report, session: (await client.next('session.updated')).session }
+}
+
+async function ask (client: TestClient, character: string): Promise<string> {
+  await client.update({ character })
+  return await client.ask('Who are you?')
+}
+
+t.test('a client brings its own characters: definitions and cards', async t => {
+  const { client } = await start(t)
+  const { report, session } = await reloaded(client, { characters: [inline('Zoe'), v2('Keeper')] })
+  t.match(report, { directory: 'inline', loaded_count: 2, error_count: 0, total_files: 2, reason: undefined })
+  t.strictSame(session.characters, ['Zoe', 'Keeper'])
+  t.match(await ask(client, 'Zoe'), /You are Zoe, talking with User[^]*\n\nYou are Zoe\.$/)
+  t.match(await ask(client, 'Keeper'), 'Keeper keeps a lighthouse')
+})
+
+t.test('what is wrong with one is its own error, and the others are taken', async t => {
+  const { client } = await start(t)
+  const { report } = await reloaded(client, { characters: [inline('Zoe'), 7, { name: 'X' }, inline('Zoe'), { ...inline('Y'), greeting: 1 }] })
+  t.match(report.errors, [
+    { file: 'characters[1]', code: 'invalid_character', message: /is a JSON object/ },
+    { file: 'characters[2]', code: 'invalid_character', message: /no character card/ },
+    { file: 'characters[3]', code: 'duplicate_name', message: /characters\[0\]/ },
+    { file: 'characters[4]', code: 'invalid_character', message: /greeting: expected text/ }
+  ])
+  t.match(await client.fail(reload({ characters: [7] })), { code: 'no_valid_characters', param: 'characters', details: [{ file: 'characters[0]' }] })
+  client.send({ type: 'session.characters.list' })
+  t.match(await client.next('session.characters.listed'), { directory: 'inline', character_count: 1 })
+})
+
+t.test('code and the choice of a model are nothing that a client brings', async t => {
+  const { client } = await start(t)
+  await reloaded(client, { characters: [{ ...inline('Zoe'), systemPrompt: 'globalThis.x = 1', tools: [{ name: 'x' }], llm: { model: 'dear' } }] })
+  t.match(await ask(client, 'Zoe'), 'You are Zoe.')
+})
+
+t.test('too many and too large ones are refused', async t => {
+  const { client } = await start(t)
+  t.match(await client.fail(reload({ characters: Array.from({ length: 65 }, (none, index) => inline(`C${index}`)) })), { code: 'too_many_characters', param: 'characters' })
+  t.match(await client.fail(reload({ characters: [inline('Zoe', 'x'.repeat(2 ** 20))] })), { code: 'characters_too_large', param: 'characters' })
+  t.match(await client.fail(reload({ characters: [] })), { code: 'invalid_value', param: 'characters' })
+  t.match(await client.fail(reload({ directory: 'team', characters: [inline('Zoe')] })), { code: 'invalid_value', param: 'characters' })
+})
+
+t.test('of several sources the later ones count', async t => {
+  const { client } = await start(t)
+  const { report, session } = await reloaded(client, { sources: ['default', 'team', { characters: [inline('Tim', 'Tim from the browser.')] }] })
+  t.equal(report.directory, 'default+team+inline')
+  t.strictSame(session.characters, ['Ada', 'Bob', 'Tim'])
+  t.match(await ask(client, 'Bob'), 'You are Bob of the team.')
+  t.match(await ask(client, 'Tim'), 'Tim from the browser.')
+  t.match(await client.fail(reload({ sources: ['default', 'nowhere'] })), { code: 'directory_not_allowed', param: 'sources' })
+})
+
+t.test('a cast has the version of its content, and an earlier one comes back', async t => {
+  const { client, path, server } = await start(t)
+  const first = (await reloaded(client, { directory: 'team' })).report.version
+  t.match(first, /^[0-9a-f]{12}$/)
+  t.equal((await reloaded(client, { directory: 'team' })).report.version, first)
+  writeFileSync(path('team', 'bob.ts'), characterSource('Bob').replace('You are Bob.', 'You are Bob the second.'))
+  const second = (await reloaded(client, { directory: 'team' })).report.version
+  t.not(second, first)
+  t.match(await ask(client, 'Bob'), 'the second')
+  const { report } = await reloaded(client, { directory: `team@${first}` })
+  t.match(report, { directory: `team@${first}`, version: first })
+  t.match(await ask(client, 'Bob'), 'of the team')
+  t.match(await client.fail(reload({ directory: 'team@000000000000' })), { code: 'version_not_found', param: 'directory' })
+  const { data } = await (await fetch(`${server.http}/v1/sessions`)).json() as { data: { version: string }[] }
+  t.equal(data[0]!.version, first)
+})
+
+t.test('an edit reaches sessions, and those that asked are told', async t => {
+  const { client, path, server } = await start(t, { characters: { watch: true } })
+  const quiet = await server.connect()
+  client.send({ type: 'session.characters.list', watch: true })
+  const { version } = await client.next('session.characters.listed')
+  writeFileSync(path('default', 'ada.ts'), characterSource('Ada').replace('You are Ada.', 'You are Ada the second.'))
+  const report = await client.next('session.characters.reloaded')
+  t.match(report, { reason: 'changed', request_event_id: null, directory: 'default', loaded_count: 2 })
+  t.not(report.version, version)
+  await client.next('session.updated')
+  t.match(await ask(client, 'Ada'), 'the second')
+  t.strictSame(quiet.of('session.characters.reloaded'), [])
+})
+
+t.test('an edit waits for the end of the turn', async t => {
+  let release = () => {}
+  const held = new Promise<void>(resolve => { release = resolve })
+  const script: Script = async function * (request, signal) {
+    await held
+    yield * prompted(request, signal)
+  }
+  const { client, path, server } = await start(t, { ...cannedEngines(script), characters: { watch: true } })
+  const other = await server.connect()
+  for (const each of [client, other]) {
+    each.send({ type: 'session.characters.list', watch: true })
+    await each.next('session.characters.listed')
+  }
+  client.say('Hello')
+  client.send({ type: 'response.create' })
+  await client.next('response.created')
+  writeFileSync(path('default', 'ada.ts'), characterSource('Ada').replace('You are Ada.', 'You are Ada the second.'))
+  await other.next('session.characters.reloaded')
+  release()
+  const { response } = await client.next('response.done')
+  t.equal(response.status, 'completed')
+  t.match(textOf(response), 'You are Ada.')
+  await client.next('session.characters.reloaded')
+  await client.next('session.updated')
+  t.match(await client.ask('And now?'), 'the second')
+})
+
+t.test('a broken edit keeps what was there, and its error has the line', async t => {
+  const { client, path } = await start(t, { characters: { watch: true } })
+  client.send({ type: 'session.characters.list', watch: true })
+  await client.next('session.characters.listed')
+  writeFileSync(path('default', 'ada.ts'), 'export default {\n  name: }\n')
+  t.match(await client.next('error'), { error: { code: 'syntax_error', message: /^ada\.ts:2: /, details: [{ file: 'ada.ts', line: 2 }] } })
+  t.match(await ask(client, 'Ada'), 'You are Ada.')
+  writeFileSync(path('default', 'ada.ts'), characterSource('Ada').replace('You are Ada.', 'You are Ada again.'))
+  await client.next('session.characters.reloaded')
+  await client.next('session.updated')
+  t.match(await client.ask('Well?'), 'again')
+  rmSync(path('default', 'bob.ts'))
+  t.match(await client.next('session.characters.reloaded'), { loaded_count: 1 })
+})
+
+t.test('a session with a version of its own does not follow the files', async t => {
+  const { client, path, server } = await start(t, { characters: { watch: true } })
+  const other = await server.connect()
+  client.send({ type: 'session.characters.list', watch: true })
+  const { version } = await client.next('session.characters.listed')
+  await reloaded(client, { directory: `default@${version}` })
+  other.send({ type: 'session.characters.list', watch: true })
+  await other.next('session.characters.listed')
+  writeFileSync(path('default', 'ada.ts'), characterSource('Ada').replace('You are Ada.', 'You are Ada the second.'))
+  await other.next('session.characters.reloaded')
+  t.match(await ask(client, 'Ada'), 'You are Ada.')
+})
