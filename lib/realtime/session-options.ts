@@ -29,7 +29,7 @@ export interface SessionLimits {
   instructionsLength: number
   /** Characters of the client's tools as JSON. */
   toolsLength: number
-  /** Seconds of audio that may wait uncommitted. Default 600. */
+  /** Seconds of audio that may wait uncommitted. Default 300. */
   uncommittedSeconds: number
   /** Seconds of recordings kept for `conversation.item.retrieve`. Default 300. */
   audioHistorySeconds: number
