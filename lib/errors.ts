@@ -45,6 +45,8 @@ const codes = {
   // Engines
   engine_unavailable: 'An engine cannot be reached.',
   engine_failed: 'An engine failed.',
+  // Operations
+  session_not_found: 'There is no such session.',
   // Before the upgrade
   upgrade_required: 'This path is a WebSocket: connect with an upgrade.',
   invalid_api_key: 'Incorrect API key provided.',
@@ -63,6 +65,7 @@ const serverFaults = new Set<ErrorCode>(['server_error', 'engine_failed', 'engin
 
 /** HTTP status of a refusal, where it is not 400. */
 const statuses: Partial<Record<ErrorCode, number>> = {
+  session_not_found: 404,
   upgrade_required: 426,
   invalid_api_key: 401,
   origin_not_allowed: 403,

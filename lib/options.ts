@@ -79,13 +79,13 @@ export const LimitOptions = Type.Object({
   frameBytes: Type.Integer({ minimum: 1024, default: 22 * 1024 * 1024, description: 'Length of a frame; longer ones close the socket with 1009.' })
 }, { additionalProperties: false, default: {} })
 
-const Schema = Type.Object({
+export const OptionsSchema = Type.Object({
   apiKeys: Type.Array(Text, { default: [], description: 'Keys that may connect; none: everybody.' }),
   keysFile: Type.Optional(Type.String({ minLength: 1, description: 'JSON file of further keys, by name and with limits of their own; read again when it changes (docs/access.md).' })),
   queryKeys: Type.Boolean({ default: false, description: 'Take a key from the query (`?api_key=`) too. Queries end up in the logs of everything in between.' }),
   allowedHosts: Type.Optional(Type.Array(Text, { description: 'Names, without port, that the server may be reached by (`Host`); `*` is any. Default: where no key is needed and the connection comes in at a loopback address, the names of loopback; elsewhere any.' })),
   allowedOrigins: Type.Optional(Type.Array(Text, { description: 'Browser origins that may connect. Default: the same origin, and localhost on any port.' })),
-  playground: Type.Union([Type.Boolean(), Text], { default: true, description: 'Serve the playground at `/`; a path: a build of one\'s own.' }),
+  playground: Type.Union([Type.Boolean(), Text], { default: true, description: 'Serve the playground at `/` and the operator\'s page at `/admin`; a path: those of a build of one\'s own.' }),
   strict: Type.Boolean({ default: false, description: 'Refuse parameters that the protocol does not know (`unknown_parameter`), as the hosted API does.' }),
   characters: CharacterOptions,
   llm: Type.Optional(Type.Unknown()),
@@ -98,7 +98,7 @@ const Schema = Type.Object({
   }, { additionalProperties: false, default: {} })
 }, { additionalProperties: false })
 
-type Settled = Omit<Static<typeof Schema>, 'llm' | 'stt' | 'tts' | 'vad'>
+type Settled = Omit<Static<typeof OptionsSchema>, 'llm' | 'stt' | 'tts' | 'vad'>
 type Engines = {
   /** An engine's options, or an engine. */
   llm?: LlmSettings | LlmEngine | undefined
@@ -132,8 +132,8 @@ export class OptionsError extends Error {
 
 /** Checks options and fills in defaults. Throws an {@link OptionsError} that names the first wrong one. */
 export function readOptions (given: DramatisOptions): Options {
-  const options = Value.Default(Schema, Value.Clone(pickData(given))) as Options
-  check(Schema, options, '')
+  const options = Value.Default(OptionsSchema, Value.Clone(pickData(given))) as Options
+  check(OptionsSchema, options, '')
   checkEngine('llm', given.llm, 'generate', LlmOptions)
   checkEngine('stt', given.stt, 'transcribe', SpeechOptions)
   checkEngine('tts', given.tts, 'synthesize', SpeechOptions)

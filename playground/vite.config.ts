@@ -16,7 +16,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     target: 'es2022',
-    rolldownOptions: { input: [at('index.html')] }
+    rolldownOptions: { input: [at('index.html'), at('admin.html')] }
   },
   worker: { format: 'es' },
   // npm run dev:playground beside a server that runs

@@ -1,7 +1,10 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { CONTENT_SECURITY_POLICY, packagedPages, readPages, type PageFile } from '../lib/page-files.js'
 
-/** `GET /`: the playground. It needs no key to be read, what it shows does. An embedder's own `/` goes before. */
+/**
+ * `GET /`: the playground; `GET /admin`: the operator's page. Neither needs a key to be read, what they show
+ * does. An embedder's own `/` goes before.
+ */
 export default async function pages (fastify: FastifyInstance): Promise<void> {
   const { playground } = fastify.dramatisOptions
   if (playground === false) return
@@ -15,6 +18,7 @@ export default async function pages (fastify: FastifyInstance): Promise<void> {
       return await send(request, reply, files.get('index.html'))
     })
   }
+  fastify.get('/admin', async (request, reply) => await send(request, reply, files.get('admin.html')))
   fastify.get('/playground-icon.svg', async (request, reply) => await send(request, reply, files.get('playground-icon.svg')))
   fastify.get<{ Params: { '*': string } }>('/playground/*', async (request, reply) => await send(request, reply, files.get(`playground/${request.params['*']}`)))
 }

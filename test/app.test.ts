@@ -51,6 +51,26 @@ t.test('the sessions are listed in pages to whoever has a key', async t => {
   t.strictSame(body.data[0].characters, second!.characters)
 })
 
+t.test('an operator ends a session, or all of them and takes nobody in; both want a key', async t => {
+  const server = await startServer(t, { apiKeys: ['sk-one'] })
+  const authorization = 'Bearer sk-one'
+  const post = async (path: string, headers: Record<string, string> = { authorization }) => {
+    const response = await fetch(server.http + path, { method: 'POST', headers })
+    return { status: response.status, body: await response.json() as any }
+  }
+  const [first, second] = [await server.connect('', [], { authorization }), await server.connect('', [], { authorization })]
+  const { id } = first.of('session.created')[0]!.session
+  t.match(await post(`/v1/sessions/${id}/close`, {}), { status: 401 })
+  t.match(await post('/v1/drain', {}), { status: 401 })
+  t.match(await post('/v1/drain', { authorization, origin: 'https://elsewhere.example' }), { status: 403 })
+  t.match(await post(`/v1/sessions/${id}/close`), { status: 200, body: { id, closed: true } })
+  t.match(await first.closed, { code: 1001, reason: 'closed by the operator' })
+  t.match(await post(`/v1/sessions/${id}/close`), { status: 404, body: { error: { code: 'session_not_found', param: 'id' } } })
+  t.match(await post('/v1/drain'), { status: 202, body: { status: 'draining', sessions: 1 } })
+  t.match(await second.closed, { code: 1001, reason: 'server shutting down' })
+  t.match(await refusal(`ws://127.0.0.1:${server.port}/v1/realtime`, { authorization }), { status: 503, body: { error: { code: 'server_draining' } } })
+})
+
 t.test('the probes tell that the process lives, is ready, and what of it is up', async t => {
   const server = await startServer(t)
   t.strictSame(await json(`${server.http}/health/live`), { status: 200, body: { status: 'live' } })

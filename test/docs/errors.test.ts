@@ -39,7 +39,8 @@ t.test('the HTTP statuses on the page are those that are answered', async t => {
 
 t.test('the close codes on the page are those that the server sends, and the one of ws', async t => {
   const folders = [join(packageRoot, 'lib', 'realtime'), join(packageRoot, 'routes', 'v1', 'realtime')]
-  const sources = folders.flatMap(folder => readdirSync(folder).filter(file => file.endsWith('.ts')).map(file => readFileSync(join(folder, file), 'utf8'))).join('\n')
+  const operations = readFileSync(join(packageRoot, 'lib', 'operations.ts'), 'utf8')
+  const sources = operations + folders.flatMap(folder => readdirSync(folder).filter(file => file.endsWith('.ts')).map(file => readFileSync(join(folder, file), 'utf8'))).join('\n')
   const sent = [...sources.matchAll(/\.(?:end|close)\((\d{4}), '([^']+)'/g)].map(([, code, reason]) => `${code} \`${reason}\``)
   t.strictSame(rows('Close codes').map(([code, reason]) => `${code} ${reason}`.trim()).sort(), [...new Set(sent), '1009'].sort())
 })

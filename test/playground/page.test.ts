@@ -8,7 +8,7 @@ import t, { type Test } from 'tap'
 import dramatis from '../../app.js'
 import { readPages } from '../../lib/page-files.js'
 import { castOf, characterSource } from '../support/casts.js'
-import { buildPages, chromiumPath, openBrowser, skip } from '../support/browser.js'
+import { buildPages, chromiumPath, openBrowser, picture, skip } from '../support/browser.js'
 import { cannedEngines, calls, echo, says, type Script } from '../support/engines.js'
 import { startServer } from '../support/server.js'
 
@@ -157,6 +157,34 @@ t.test('the page', { skip }, async t => {
     t.equal(await page.getByRole('heading', { level: 1 }).innerText(), 'Magnus', 'and it is still the same one')
   })
 
+  await t.test('the operator sees who is connected, closes a session, and drains the server', async t => {
+    const team = t.testdir({ ...castOf('Ben'), 'broken.ts': 'const = 1\n' })
+    const server = await startServer(t, { playground, apiKeys: ['sk-one'], characters: { roots: { team } } })
+    const authorization = 'Bearer sk-one'
+    const [first, second] = [await server.connect('?characters=team', [], { authorization }), await server.connect('?character=Magnus', [], { authorization })]
+    const { open } = await openBrowser(t)
+    const { page, complaints } = await open(`${server.http}/admin`)
+    await page.getByRole('alert').getByText('This server wants an API key.').waitFor()
+    await page.getByLabel('API key').fill('sk-one')
+    await page.getByLabel('API key').press('Enter')
+    await page.getByRole('cell', { name: 'Magnus' }).waitFor()
+    t.match(await page.getByRole('list', { name: 'Errors in files' }).innerText(), /broken\.ts:1:7 syntax_error/)
+    t.match(await page.locator('.summary').innerText(), /memory\s+\d+ MB/)
+    await picture(page, 'admin')
+    t.same(await violations(page), [])
+
+    await page.getByRole('button', { name: `Close ${first.of('session.created')[0]!.session.id}` }).click()
+    t.match(await first.closed, { code: 1001, reason: 'closed by the operator' })
+    await page.getByRole('cell', { name: 'team (1)' }).waitFor({ state: 'detached' })
+    await page.getByRole('button', { name: 'Drain…' }).click()
+    await page.getByRole('button', { name: 'Drain now' }).click()
+    t.match(await second.closed, { code: 1001, reason: 'server shutting down' })
+    await page.getByText('The server is draining').waitFor()
+    await page.getByText('Nobody is connected.').waitFor()
+    // The browser itself notes the answer to the look without a key.
+    t.same(complaints.filter(text => !/401|503/.test(text)), [])
+  })
+
   await t.test('a server that wants a key says so, under any prefix', async t => {
     const app = Fastify()
     await app.register(dramatis, { prefix: '/ai', ...cannedEngines(), playground, apiKeys: ['sk-one'], limits: { drainSeconds: 0 } })
@@ -180,7 +208,7 @@ t.test('the page', { skip }, async t => {
 
 t.test('an embedder may leave the pages out, or have a page of its own', async t => {
   const off = await startServer(t, { playground: false })
-  for (const path of ['/', '/playground-icon.svg']) t.equal((await fetch(off.http + path)).status, 404, path)
+  for (const path of ['/', '/admin', '/playground-icon.svg']) t.equal((await fetch(off.http + path)).status, 404, path)
   const app = Fastify()
   app.get('/', async () => 'mine')
   await app.register(dramatis, { ...cannedEngines(), limits: { drainSeconds: 0 } })

@@ -1,0 +1,84 @@
+import { signal } from '@preact/signals'
+import { apiKey } from '../session/settings.js'
+
+const base = new URL('.', document.baseURI).href
+
+export interface FileError { file: string, line: number | null, column: number | null, code: string, message: string }
+
+export interface LiveSession {
+  id: string
+  since: string
+  directory: string
+  characters: string[]
+  selected: string | null
+  active_response: string | null
+  counters: { responses: number, items: number, bytes_in: number, bytes_out: number }
+  load_errors: FileError[]
+}
+
+export interface ServerState { memory: number, heap: number, draining: boolean, status: string }
+
+export const sessions = signal<readonly LiveSession[] | null>(null)
+/** Bytes a second of each session since the last look: in, out. */
+export const rates = signal<ReadonlyMap<string, { in: number, out: number }>>(new Map())
+export const server = signal<ServerState | null>(null)
+export const problem = signal<string | null>(null)
+
+/** Sessions that are shown at most. */
+const SHOWN = 1000
+let lookedAt = 0
+
+function request (path: string, method = 'GET'): Promise<Response> {
+  return fetch(new URL(path, base), { method, headers: apiKey.value === '' ? {} : { authorization: `Bearer ${apiKey.value}` } })
+}
+
+/** Asks the server how things are. */
+export async function look (): Promise<void> {
+  try {
+    const response = await request(`v1/sessions?limit=${SHOWN}`)
+    if (response.status === 401) {
+      sessions.value = null
+      problem.value = apiKey.value === '' ? 'This server wants an API key.' : 'The server refuses this API key.'
+      return
+    }
+    const { data } = await response.json() as { data: LiveSession[] }
+    measure(data)
+    sessions.value = data
+    server.value = await readServer()
+    problem.value = null
+  } catch {
+    problem.value = 'The server cannot be reached.'
+  }
+}
+
+function measure (data: readonly LiveSession[]): void {
+  const now = performance.now()
+  const seconds = (now - lookedAt) / 1000
+  const before = new Map(sessions.value?.map(session => [session.id, session.counters]))
+  rates.value = new Map(data.map(({ id, counters }) => {
+    const last = before.get(id)
+    return [id, last === undefined ? { in: 0, out: 0 } : { in: (counters.bytes_in - last.bytes_in) / seconds, out: (counters.bytes_out - last.bytes_out) / seconds }]
+  }))
+  lookedAt = now
+}
+
+async function readServer (): Promise<ServerState> {
+  const [metrics, health] = await Promise.all([request('metrics').then(response => response.text()), request('health/ready').then(response => response.json())])
+  const read = (name: string) => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(metrics)?.[1] ?? 0)
+  return { memory: read('process_resident_memory_bytes'), heap: read('nodejs_heap_size_used_bytes'), status: health.status, draining: health.status === 'draining' }
+}
+
+export async function closeSession (id: string): Promise<void> {
+  await act(`v1/sessions/${encodeURIComponent(id)}/close`)
+}
+
+export async function drain (): Promise<void> {
+  await act('v1/drain')
+}
+
+async function act (path: string): Promise<void> {
+  const response = await request(path, 'POST').catch(() => null)
+  // A session that is gone already is what was wanted.
+  if (response !== null && !response.ok && response.status !== 404) problem.value = `The server refused: HTTP ${response.status}.`
+  await look()
+}
