@@ -169,9 +169,9 @@ export function createCharacterLibrary (options: CharacterLibraryOptions): Chara
     observe({ type: 'loaded', session: session.id, directory: name, count: characters.length, errors: errors.length, durationMs, reload })
     return {
       cast,
+      version,
       report: {
         directory: name,
-        version,
         loaded_count: characters.length,
         error_count: errors.length,
         total_files: totalFiles,

@@ -14,7 +14,6 @@ export interface ListedCharacter { name: string, good: boolean | null, comment: 
 /** What a load came to: the fields of `session.characters.reloaded`. */
 export interface LoadReport {
   directory: string
-  version: string
   loaded_count: number
   error_count: number
   total_files: number
@@ -40,7 +39,7 @@ export interface RefreshHooks extends ReloadHooks {
 }
 
 /** A cast, and what loading it came to; the characters are listed when asked. */
-export interface LoadedCast { cast: SomeCast, report: Omit<LoadReport, 'characters'> }
+export interface LoadedCast { cast: SomeCast, version: string, report: Omit<LoadReport, 'characters'> }
 
 export interface RegistryOptions {
   /** Where the cast was loaded from. */
@@ -58,6 +57,7 @@ export class CharacterRegistry {
   readonly #options: RegistryOptions
   #cast: SomeCast | undefined
   #report: LoadedCast['report']
+  #version: string
   #queue: Promise<unknown> = Promise.resolve()
   /** Where the cast is from, as it was asked for. */
   #wanted: unknown
@@ -77,12 +77,13 @@ export class CharacterRegistry {
     this.#cast = options.loaded.cast
     this.#wanted = options.directory
     this.#report = options.loaded.report
+    this.#version = options.loaded.version
   }
 
   /** Canonical name, such as `default` or `team/winter`. */
   get directory (): string { return this.#report.directory }
   /** Of the content of its files. */
-  get version (): string { return this.#report.version }
+  get version (): string { return this.#version }
   get size (): number { return this.#characters.length }
   /** Reloads under way and waiting. */
   get reloading (): number { return this.#reloading }
@@ -155,7 +156,8 @@ export class CharacterRegistry {
   async #reload (directory: unknown, { beforeSwap, afterSwap }: ReloadHooks): Promise<LoadReport> {
     const { load } = this.#options
     if (this.#purged !== undefined) throw isOver()
-    const { cast, report } = await load(directory, this.session, true)
+    const loaded = await load(directory, this.session, true)
+    const { cast, report } = loaded
     try {
       if (this.#over) throw isOver()
       if (cast.characters.length === 0) {
@@ -172,27 +174,29 @@ export class CharacterRegistry {
       throw error
     }
     this.#wanted = directory
-    this.#swap(cast, report)
+    this.#swap(loaded)
     afterSwap?.()
     return this.report
   }
 
   /** One step: whoever looks afterwards finds the new cast and nothing of the old. */
-  #swap (cast: SomeCast, report: LoadedCast['report']): void {
+  #swap ({ cast, version, report }: LoadedCast): void {
     const old = this.#cast
     this.#cast = cast
+    this.#version = version
     this.#report = report
     if (old !== undefined) this.#release(old)
   }
 
   async #refresh ({ busy, idle, beforeSwap, afterSwap }: RefreshHooks): Promise<Refreshed> {
     if (this.#over) return null
-    const { cast, report } = await this.#options.load(this.#wanted, this.session, true)
+    const loaded = await this.#options.load(this.#wanted, this.session, true)
+    const { cast, version, report } = loaded
     const known = new Set(this.#report.errors.map(({ file }) => file))
     const broken = report.errors.filter(({ file }) => !known.has(file))
     const overtaken = new Promise<true>(resolve => { this.#overtake = () => resolve(true) })
     try {
-      const same = report.version === this.#report.version
+      const same = version === this.#version
       if (same || cast.characters.length === 0 || broken.length > 0) {
         this.#release(cast)
         return same ? null : { swapped: false, errors: broken.length > 0 ? broken : report.errors }
@@ -204,7 +208,7 @@ export class CharacterRegistry {
         }
       }
       beforeSwap?.()
-      this.#swap(cast, report)
+      this.#swap(loaded)
       afterSwap?.()
       return { swapped: true, report: this.report }
     } finally {

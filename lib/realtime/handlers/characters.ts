@@ -45,7 +45,7 @@ export const reloadCharacters: Handler<'session.characters.reload'> = async (ses
   })
   if (session.closed) return
   if (event.watch !== undefined) session.watching = event.watch
-  outbox.send({ type: 'session.characters.reloaded', request_event_id: event.event_id ?? null, ...report })
+  outbox.send({ type: 'session.characters.reloaded', request_event_id: event.event_id ?? null, version: registry.version, ...report })
   outbox.send({ type: 'session.updated', session: session.toObject() })
 }
 
@@ -63,7 +63,7 @@ export async function refreshCharacters (session: RealtimeSession): Promise<void
   })
   if (refreshed === null || session.closed || !session.watching) return
   if (refreshed.swapped) {
-    outbox.send({ type: 'session.characters.reloaded', request_event_id: null, reason: 'changed', ...refreshed.report })
+    outbox.send({ type: 'session.characters.reloaded', request_event_id: null, reason: 'changed', version: registry.version, ...refreshed.report })
     outbox.send({ type: 'session.updated', session: session.toObject() })
     return
   }
