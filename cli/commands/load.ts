@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { defineCommand, fail, readNumber, UsageError } from '../command.js'
 import { speechFrames } from '../load/frames.js'
@@ -49,6 +50,8 @@ Ends with 0 if every turn of every session was answered, else with 1. Ctrl-C end
 
     const measures = createMeasures()
     const ending = new AbortController()
+    // Every session listens.
+    setMaxListeners(0, ending.signal)
     const onInterrupt = () => ending.abort()
     process.once('SIGINT', onInterrupt)
     const progress = new Progress()

@@ -5,8 +5,13 @@ import { toBase64 } from '../speech.js'
 export const FRAME_MS = 100
 const FRAME = SAMPLE_RATE * FRAME_MS / 1000
 
-/** The frames of one spoken sentence, made once for all sessions. */
-export function speechFrames (speech: Int16Array): Buffer[] {
+/** A recording is silent where it is below this share of its loudest sample. */
+const SILENT = 0.03
+
+/** The frames of one spoken sentence, made once for all sessions; they end where the speech does, whatever silence was recorded after it. */
+export function speechFrames (recording: Int16Array): Buffer[] {
+  const loudest = recording.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0)
+  const speech = recording.subarray(0, recording.findLastIndex(sample => Math.abs(sample) > loudest * SILENT) + 1)
   const frames: Buffer[] = []
   for (let at = 0; at < speech.length; at += FRAME) {
     const samples = new Int16Array(FRAME)
