@@ -104,8 +104,11 @@ export class Outbox {
   }
 
   #sendAs (event: { type: string }): void {
-    const { type, ...fields } = event
-    this.#write(JSON.stringify({ type, event_id: createId('event'), ...fields }))
+    const json = JSON.stringify(event)
+    // Events begin with their type; the id goes behind it. To copy them with it takes longer than all the rest.
+    const head = `{"type":"${event.type}"`
+    if (!json.startsWith(head)) throw new TypeError(`An event of type ${event.type} must begin with it`)
+    this.#write(`${head},"event_id":"${createId('event')}"${json.slice(head.length)}`)
   }
 
   #write (frame: string | Buffer): void {
