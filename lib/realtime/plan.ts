@@ -9,6 +9,7 @@ import type { ResponseOptions } from './events/response-object.js'
 import type { ToolChoice } from './events/session-object.js'
 import type { ResponsePlan } from './response.js'
 import { checkModalities, fullFormat, type Settings } from './settings.js'
+import { readToolChoice } from './tool-choice.js'
 
 export interface PlanScope {
   settings: Settings
@@ -27,11 +28,12 @@ export function planResponse (scope: PlanScope, options: ResponseOptions, turn: 
   const voice = given?.voice === undefined ? casting.voice : typeof given.voice === 'string' ? given.voice : given.voice.id
   casting.checkVoice(voice, 'response.audio.output.voice')
 
+  const tools = options.tools ?? settings.tools
   return {
     modality: (options.output_modalities ?? settings.output_modalities)[0]!,
     instructions: options.instructions ?? settings.instructions,
-    tools: options.tools ?? settings.tools,
-    toolChoice: toolChoice(options.tool_choice ?? settings.tool_choice),
+    tools,
+    toolChoice: toolChoice(options.tool_choice === undefined ? settings.tool_choice : readToolChoice(options.tool_choice, tools, 'response.tool_choice')),
     maxTokens: options.max_output_tokens ?? settings.max_output_tokens,
     metadata: options.metadata ?? null,
     format: given?.format === undefined ? settings.output.format : fullFormat(given.format),

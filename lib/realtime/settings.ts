@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { RealtimeError } from '../errors.js'
 import type { AudioFormat, SessionObject, SessionUpdate, TurnDetection } from './events/session-object.js'
+import { readToolChoice } from './tool-choice.js'
 
 /** The part of the session object that a client sets and that is not about who speaks. Immutable: an update makes a new one. */
 export interface Settings extends Pick<SessionObject, 'parallel_tool_calls' | 'reasoning' | 'output_modalities' | 'instructions' | 'tools' | 'tool_choice' |
@@ -70,7 +71,7 @@ export function updateSettings (now: Settings, update: SessionUpdate): Settings 
       output_modalities: update.output_modalities,
       instructions: update.instructions,
       tools: update.tools,
-      tool_choice: update.tool_choice,
+      tool_choice: update.tool_choice && readToolChoice(update.tool_choice, update.tools ?? now.tools, 'session.tool_choice'),
       parallel_tool_calls: update.parallel_tool_calls,
       reasoning: update.reasoning,
       max_output_tokens: update.max_output_tokens,

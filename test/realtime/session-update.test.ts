@@ -103,6 +103,14 @@ t.test('merging', async t => {
     }
   })
 
+  t.test('a function may be chosen by its bare name, if the session has it', async t => {
+    const { client } = await connect()
+    const session = await client.update({ tools: [{ type: 'function', name: 'look' }], tool_choice: 'look' })
+    t.strictSame(session.tool_choice, { type: 'function', name: 'look' })
+    client.send({ type: 'response.create', response: { tools: [{ type: 'function', name: 'hear' }], tool_choice: 'look' } })
+    t.match(await client.next('error'), { error: { code: 'invalid_value', param: 'response.tool_choice' } })
+  })
+
   t.test('below audio each field is merged by itself', async t => {
     const { client, session } = await connect()
     const noise = { type: 'near_field' }

@@ -1,7 +1,7 @@
 import { Type, type Static } from '@sinclair/typebox'
 import { Index, ItemId, Metadata, Nullable, OneOf } from './common.js'
 import { ClientItem, Item } from './items.js'
-import { AudioFormat, Instructions, MaxOutputTokens, OutputModalities, ParallelToolCalls, Prompt, Reasoning, ToolChoice, Tools, Voice } from './session-object.js'
+import { AudioFormat, GivenToolChoice, Instructions, MaxOutputTokens, OutputModalities, ParallelToolCalls, Prompt, Reasoning, Tools, Voice } from './session-object.js'
 
 // The response object and what `response.create` may override, PROTOCOL sections 5 and 9.
 
@@ -16,7 +16,7 @@ export const ResponseOptions = Type.Object({
     output: Type.Optional(Type.Object({ format: Type.Optional(AudioFormat), voice: Type.Optional(Voice) }))
   })),
   tools: Type.Optional(Tools),
-  tool_choice: Type.Optional(ToolChoice),
+  tool_choice: Type.Optional(GivenToolChoice),
   parallel_tool_calls: Type.Optional(ParallelToolCalls),
   reasoning: Type.Optional(Reasoning),
   max_output_tokens: Type.Optional(MaxOutputTokens),

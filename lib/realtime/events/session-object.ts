@@ -57,6 +57,8 @@ export const ToolChoice = Type.Union([
   Type.Object({ type: Type.Literal('function'), name: Type.String() })
 ])
 export type ToolChoice = Static<typeof ToolChoice>
+/** As clients write it: some name a function without more. {@link readToolChoice} looks for it among the tools. */
+export const GivenToolChoice = Type.Unsafe<ToolChoice>(Type.Union([...ToolChoice.anyOf, Type.String({ maxLength: 64 })]))
 
 export const Voice = Type.Union([Type.String({ minLength: 1, maxLength: 1024 }), Type.Object({ id: Type.String({ minLength: 1, maxLength: 1024 }) })])
 export const MaxOutputTokens = Type.Union([Type.Integer({ minimum: 1, maximum: 4096 }), Type.Literal('inf')])
@@ -99,7 +101,7 @@ export const SessionUpdate = Type.Object({
   output_modalities: Type.Optional(OutputModalities),
   instructions: Type.Optional(Instructions),
   tools: Type.Optional(Tools),
-  tool_choice: Type.Optional(ToolChoice),
+  tool_choice: Type.Optional(GivenToolChoice),
   parallel_tool_calls: Type.Optional(ParallelToolCalls),
   reasoning: Type.Optional(Reasoning),
   max_output_tokens: Type.Optional(MaxOutputTokens),
