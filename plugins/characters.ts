@@ -45,6 +45,9 @@ export default fp(async function characters (fastify) {
     }
     await library.watching
     await checkDefaultCast(fastify)
+    for (const name of Object.keys(roots)) {
+      await library.prepare(name).catch(error => fastify.log.warn({ err: error }, `The characters of '${name}' could not be compiled`))
+    }
   })
   // Namespaces of sessions whose sockets never closed.
   fastify.addHook('onClose', () => library.close())

@@ -70,6 +70,8 @@ export interface CharacterLibrary {
    * @param roots names of those that the session may load from, beside `default`; default: all
    */
   open (session: SessionFacts, directory?: string, roots?: readonly string[]): Promise<CharacterRegistry>
+  /** Compiles a cast, so that the first session that names it does not wait; runs nothing of it. Rejects as {@link resolve} does. */
+  prepare (directory: string): Promise<void>
   /** Resolves when changes of files will be told, if they are watched. */
   readonly watching: Promise<void>
   /** Namespaces alive. */
@@ -247,6 +249,11 @@ export function createCharacterLibrary (options: CharacterLibraryOptions): Chara
       registries.add(registry)
       if (closed) await registry.purge()
       return registry
+    },
+
+    async prepare (directory) {
+      const { path, root } = allRoots.resolve(directory)
+      await plans.get(path, root)
     },
 
     get watching () { return watcher?.ready ?? Promise.resolve() },
