@@ -21,6 +21,11 @@ export default fp(async function sockets (fastify) {
       // Of the protocols a browser offers one carries its key: only this one is ever answered.
       handleProtocols: offered => offered.has('realtime') ? 'realtime' : false
     },
+    // The session's own line tells of it; the stack of what a client did wrong helps nobody.
+    errorHandler (error, socket, request) {
+      if (!('code' in error)) request.log.error(error)
+      socket.terminate()
+    },
     // Sessions are ended by plugins/sessions.ts, with a code.
     preClose: async () => {}
   })

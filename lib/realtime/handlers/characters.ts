@@ -30,7 +30,7 @@ function readSources ({ directory, characters, sources }: ClientEventOf<'session
 
 /** `session.characters.reload`: another cast, or the same from its files again; all or nothing. */
 export const reloadCharacters: Handler<'session.characters.reload'> = async (session, event) => {
-  const { registry, responses, casting, conversation, outbox, limits: { waitingReloads } } = session
+  const { registry, responses, casting, conversation, outbox, observer, limits: { waitingReloads } } = session
   if (registry.reloading > waitingReloads) {
     throw new RealtimeError('rate_limit_exceeded', { message: `${waitingReloads} reloads wait already, as many as may. Wait for their answers.` })
   }
@@ -42,9 +42,13 @@ export const reloadCharacters: Handler<'session.characters.reload'> = async (ses
       if (event.conversation === 'reset') conversation.clear()
       session.refresh()
     }
+  }).catch(error => {
+    if (!session.closed && error instanceof RealtimeError) observer.reload?.({ code: error.code })
+    throw error
   })
   if (session.closed) return
   if (event.watch !== undefined) session.watching = event.watch
+  observer.reload?.(report)
   outbox.send({ type: 'session.characters.reloaded', request_event_id: event.event_id ?? null, version: registry.version, ...report })
   outbox.send({ type: 'session.updated', session: session.toObject() })
 }

@@ -2,7 +2,9 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { WebSocket } from 'ws'
 import { RealtimeError } from '../../../lib/errors.js'
 import { asksForBeta, createBeta } from '../../../lib/realtime/dialects/beta.js'
+import { joinObservers } from '../../../lib/realtime/observer.js'
 import { RealtimeSession } from '../../../lib/realtime/session.js'
+import { createSessionLog } from '../../../lib/realtime/session-log.js'
 import { closeCast, openCast } from '../../../plugins/characters.js'
 
 interface Query { model?: string, character?: string, characters?: string, intent?: string }
@@ -69,8 +71,9 @@ export default async function realtime (fastify: FastifyInstance): Promise<void>
     const { model = configuration?.model ?? engines.llm.model, character, intent } = request.query as Query
     const { apiKey } = request
     const { eventsPerSecond = options.limits.eventsPerSecond } = apiKey?.limits ?? {}
-    const log = request.log.child({ session: registry.session.id })
-    const session = new RealtimeSession({
+    const lines = createSessionLog(request.log.child({ session: registry.session.id }), () => session)
+    const beta = asksForBeta(request.headers)
+    const session: RealtimeSession = new RealtimeSession({
       socket,
       connection: request.raw.socket,
       registry,
@@ -82,8 +85,8 @@ export default async function realtime (fastify: FastifyInstance): Promise<void>
       defaultCharacter: options.characters.default,
       limits: { ...options.limits, eventsPerSecond },
       strict: options.strict,
-      dialect: asksForBeta(request.headers) ? createBeta : null,
-      observer: { ...metrics.observer, fault: (message, error) => log.warn({ err: error }, message) }
+      dialect: beta ? createBeta : null,
+      observer: joinObservers(metrics.observer, lines.observer)
     })
 
     socket.on('message', (frame: Buffer, isBinary) => {
@@ -91,18 +94,18 @@ export default async function realtime (fastify: FastifyInstance): Promise<void>
         session.receive(frame, isBinary)
       } catch (error) {
         // Nothing that one client sends may end the others.
-        log.error({ err: error }, 'session failed')
+        lines.observer.fault('session failed', error)
         session.end(1011, 'session failed')
       }
     })
-    socket.on('error', error => log.warn({ code: (error as NodeJS.ErrnoException).code }, error.message))
+    socket.on('error', lines.broken)
     socket.on('close', code => {
       session.close()
       sessions.delete(session)
       heartbeat.forget(socket)
       const seconds = (Date.now() - registry.session.startedAt.getTime()) / 1000
       metrics.closed(seconds, code)
-      log.info({ code, seconds, ...session.ending === null ? {} : { reason: session.ending } }, 'session closed')
+      lines.closed(code, seconds)
     })
 
     sessions.add(session, apiKey?.name ?? null)
@@ -110,7 +113,7 @@ export default async function realtime (fastify: FastifyInstance): Promise<void>
     // Else an embedder's own @fastify/websocket closes it without a code, before its response could finish.
     fastify.websocketServer.clients.delete(socket)
     metrics.opened()
-    log.info({ address: request.ip, key: apiKey?.name, character: session.casting.character?.name ?? null, characters: registry.directory }, 'session opened')
+    lines.opened({ address: request.ip, key: apiKey?.name ?? null, model, dialect: beta ? 'beta' : 'ga' })
     // Its key was removed while its cast was loading.
     if (apiKey !== null && keyring.named(apiKey.name) === null) session.end(1008, 'key removed')
     else if (sessions.draining) session.end(1001, 'server shutting down')
