@@ -10,6 +10,7 @@ import formats from './plugins/formats.js'
 import metrics from './plugins/metrics.js'
 import overload from './plugins/overload.js'
 import sessions from './plugins/sessions.js'
+import tracing from './plugins/tracing.js'
 import websocket from './plugins/websocket.js'
 import health from './routes/health/index.js'
 import pages from './routes/pages.js'
@@ -30,6 +31,7 @@ async function dramatis (fastify: FastifyInstance, options: DramatisOptions): Pr
   await fastify.register(errors)
   await fastify.register(sessions)
   await fastify.register(metrics)
+  await fastify.register(tracing)
   await fastify.register(websocket)
   await fastify.register(cors)
   await fastify.register(access)

@@ -54,6 +54,7 @@ export const Environment = Type.Object({
   EVENT_LOOP_LAG_MS: Type.Optional(Type.Integer({ minimum: 0, maximum: 60_000, description: 'Milliseconds that the event loop may be late until new sessions are refused; 0 is off.' })),
   ENGINE_LAG_MS: Type.Optional(Type.Integer({ minimum: 0, maximum: 60_000, description: 'Milliseconds that a local engine may be behind until new sessions are refused; 0 is off.' })),
   CONTEXT_TOKENS: Type.Optional(Type.Integer({ minimum: 256, description: 'Tokens that the language model is sent at most, estimated.' })),
+  TRACING: Type.Optional(OneOf('true', 'false')),
   STRICT: Type.Optional(OneOf('true', 'false')),
   METRICS_SESSION_LABEL: Type.Optional(OneOf('true', 'false')),
   TLS_CERT: Text('File of the certificate chain, PEM.'),
@@ -135,6 +136,7 @@ function toOptions (values: Environment, apiKeys: string[]): DramatisOptions {
       contextTokens: values.CONTEXT_TOKENS
     }),
     strict: values.STRICT === 'true',
+    tracing: values.TRACING === 'true',
     metrics: { sessionLabel: values.METRICS_SESSION_LABEL === 'true' }
   }
 }

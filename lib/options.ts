@@ -93,6 +93,7 @@ export const OptionsSchema = Type.Object({
   tts: Type.Optional(Type.Unknown()),
   vad: Type.Optional(Type.Unknown()),
   limits: LimitOptions,
+  tracing: Type.Boolean({ default: false, description: 'Spans of turns and stages for OpenTelemetry, whose SDK is yours to start (docs/tracing.md).' }),
   metrics: Type.Object({
     sessionLabel: Type.Boolean({ default: false, description: 'Label the character metrics with `session_id`; removed when the session ends.' })
   }, { additionalProperties: false, default: {} })
@@ -119,6 +120,7 @@ export type DramatisOptions = Engines & {
   allowedOrigins?: string[]
   playground?: boolean | string
   strict?: boolean
+  tracing?: boolean
   characters?: Partial<Settled['characters']>
   limits?: Partial<Settled['limits']>
   metrics?: Partial<Settled['metrics']>

@@ -11,6 +11,7 @@ import type { Options } from '../lib/options.js'
 import type { SessionUpdate } from '../lib/realtime/events/session-object.js'
 import type { Heartbeat } from '../lib/realtime/heartbeat.js'
 import type { LiveSessions } from '../lib/realtime/live-sessions.js'
+import type { Tracing } from '../lib/tracing/tracing.js'
 
 // All additions to Fastify's types. app.ts imports this file, or embedders would not see them.
 
@@ -29,6 +30,7 @@ declare module 'fastify' {
     dramatisLibrary: CharacterLibrary
     dramatisMetrics: Metrics
     dramatisOverload: Overload
+    dramatisTracing: Tracing | null
     dramatisSessions: LiveSessions
     dramatisHeartbeat: Heartbeat
   }

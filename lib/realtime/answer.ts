@@ -175,16 +175,17 @@ export class Answer {
   async #runTool (call: { id: string, name: string, arguments: string }): Promise<LlmMessage> {
     const { observer, signal, output } = this.#scope
     const item = this.#scope.opened(new CharacterCall(output, call.name, call.arguments, this.#plan.showCharacterTools))
+    const called = { name: call.name, signal, startedAt: performance.now() }
     let content: string
     try {
       const args: unknown = call.arguments.trim() === '' ? {} : JSON.parse(call.arguments)
       const result = await this.#plan.character!.runTool(call.name, args, signal)
       content = typeof result === 'string' ? result : JSON.stringify(result) ?? 'null'
-      observer.toolCall?.('ok')
+      observer.toolCall?.('ok', called)
       item.succeed(content)
     } catch (error) {
       signal.throwIfAborted()
-      observer.toolCall?.('error')
+      observer.toolCall?.('error', called)
       observer.fault?.(`tool ${call.name} failed`, error)
       content = faultOf(error)
       item.fail(content)

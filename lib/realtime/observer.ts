@@ -7,9 +7,12 @@ export type ReloadOutcome = LoadReport | { code: string }
 export interface SessionObserver {
   /** Seconds a stage of a turn took: `stt_final` and `first_audio` count from the end of speech, the others from their own request. */
   stage? (stage: 'stt_final' | 'llm_first_token' | 'tts_first_audio' | 'first_audio', seconds: number): void
-  response? (status: 'completed' | 'cancelled' | 'incomplete' | 'failed'): void
+  /** A response begins; `voiced` if it answers what was spoken. All that is done for it has its signal. */
+  answering? (response: { id: string, signal: AbortSignal, character: string | null, voiced: boolean }): void
+  response? (status: 'completed' | 'cancelled' | 'incomplete' | 'failed', id: string): void
   interruption? (): void
-  toolCall? (outcome: 'ok' | 'error'): void
+  /** @param call `startedAt` in milliseconds of `performance.now()` */
+  toolCall? (outcome: 'ok' | 'error', call: { name: string, signal: AbortSignal, startedAt: number }): void
   /** An error that the client was told. */
   error? (code: string): void
   reload? (outcome: ReloadOutcome): void

@@ -96,6 +96,8 @@ export class Response {
 
   /** Announces the response and begins to work on it. */
   start (): void {
+    const { id, plan: { character, turn } } = this
+    this.#scope.observer.answering?.({ id, signal: this.#abort.signal, character: character?.name ?? null, voiced: turn !== null })
     this.#scope.outbox.send({ type: 'response.created', response: this.#toObject() })
     this.#run()
   }
@@ -182,7 +184,7 @@ export class Response {
     this.#scope.outbox.send({
       type: 'rate_limits.updated', rate_limits: [{ name: 'tokens', limit: 1_000_000, remaining: 1_000_000, reset_seconds: 0 }]
     })
-    this.#scope.observer.response?.(status)
+    this.#scope.observer.response?.(status, this.id)
     this.#scope.onDone(this)
   }
 

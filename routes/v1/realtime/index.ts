@@ -72,12 +72,13 @@ export default async function realtime (fastify: FastifyInstance): Promise<void>
     const { apiKey } = request
     const { eventsPerSecond = options.limits.eventsPerSecond } = apiKey?.limits ?? {}
     const lines = createSessionLog(request.log.child({ session: registry.session.id }), () => session)
+    const trace = fastify.dramatisTracing?.open(request.headers, registry.session.id) ?? null
     const beta = asksForBeta(request.headers)
     const session: RealtimeSession = new RealtimeSession({
       socket,
       connection: request.raw.socket,
       registry,
-      engines,
+      engines: trace?.engines(engines) ?? engines,
       model,
       type: configuration?.type ?? (intent === 'transcription' ? 'transcription' : 'realtime'),
       configuration,
@@ -86,7 +87,7 @@ export default async function realtime (fastify: FastifyInstance): Promise<void>
       limits: { ...options.limits, eventsPerSecond },
       strict: options.strict,
       dialect: beta ? createBeta : null,
-      observer: joinObservers(metrics.observer, lines.observer)
+      observer: trace === null ? joinObservers(metrics.observer, lines.observer) : joinObservers(metrics.observer, lines.observer, trace.observer)
     })
 
     socket.on('message', (frame: Buffer, isBinary) => {
@@ -105,6 +106,7 @@ export default async function realtime (fastify: FastifyInstance): Promise<void>
       heartbeat.forget(socket)
       const seconds = (Date.now() - registry.session.startedAt.getTime()) / 1000
       metrics.closed(seconds, code)
+      trace?.end()
       lines.closed(code, seconds)
     })
 
