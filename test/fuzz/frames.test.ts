@@ -8,7 +8,8 @@ import { startServer } from '../support/server.js'
 
 // FUZZ_SEED=n tries others; what fails prints its seed.
 const seed = Number(process.env.FUZZ_SEED ?? 1)
-const server = await startServer(t, { characters: { directory: t.testdir(castOf('Ada', 'Bo')) } })
+const limits = { eventsPerSecond: 1_000_000, waitingReloads: 10_000 }
+const server = await startServer(t, { characters: { directory: t.testdir(castOf('Ada', 'Bo')) }, limits })
 const url = `ws://127.0.0.1:${server.port}/v1/realtime`
 
 async function survives (frames: Iterable<Frame>, beta = false): Promise<void> {
