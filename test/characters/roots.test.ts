@@ -132,6 +132,46 @@ t.test('9. case does not lead out of a root', async t => {
   await t.rejects(library.resolve(cast.toUpperCase()), { code: 'directory_not_allowed' })
 })
 
+t.test('9. letters that only look the same are other names', async t => {
+  const { library, cast } = setUp(t, {})
+  const [composed, decomposed] = ['caf\u00e9', 'cafe\u0301']
+  mkdirSync(join(cast, composed))
+  change(cast, { [`${composed}/a.ts`]: character('a') })
+  t.equal((await library.resolve(`default/${composed}`)).name, `default/${composed}`)
+  const other = await library.resolve(`default/${decomposed}`).then(({ path }) => path, error => error.code)
+  // A file system may take both for one: then it is that one, by its real path.
+  t.ok(other === 'directory_not_found' || other === join(cast, composed), other)
+  for (const directory of ['default/\u2024\u2024/outside', 'default/\uff0e\uff0e/outside', 'default\u2215..\u2215outside', 'd\u0435fault']) {
+    await t.rejects(library.resolve(directory), { code: /^directory_not_(found|allowed)$/ }, directory)
+  }
+})
+
+t.test('10. a directory that is swapped with a link all the time never lets the outside in', async t => {
+  const { library, cast, outside, base } = setUp(t)
+  mkdirSync(join(cast, 'winter'))
+  change(cast, { 'winter/a.ts': character('inside') })
+  const [inside, link, place] = [join(base, 'kept'), join(base, 'link'), join(cast, 'winter')]
+  symlinkSync(outside, link)
+  let isLink = false
+  const swap = () => {
+    renameSync(place, isLink ? link : inside)
+    renameSync(isLink ? inside : link, place)
+    isLink = !isLink
+  }
+  const outcomes = new Set<string>()
+  for (let n = 0; n < 60; n++) {
+    const loading = library.open(facts(), 'default/winter').then(registry => registry.names().join() || 'none', error => error.code as string)
+    for (let turns = 0; turns <= n % 5; turns++) {
+      swap()
+      await new Promise(resolve => setImmediate(resolve))
+    }
+    outcomes.add(await loading)
+  }
+  t.notOk(outcomes.has('outside'), [...outcomes].join())
+  t.ok(outcomes.has('inside') || outcomes.has('directory_not_allowed'), [...outcomes].join())
+  t.equal(escaped, 0)
+})
+
 t.test('10. a directory that becomes a symlink after the check is not loaded', async t => {
   const { library, cast, outside, base } = setUp(t)
   mkdirSync(join(cast, 'winter'))
