@@ -59,6 +59,7 @@ export const LimitOptions = Type.Object({
   idleSeconds: Seconds({ default: 0, description: 'Time without a client event after which a session is closed; 0 is never.' }),
   drainSeconds: Seconds({ default: 20, description: 'How long running responses may take to finish at shutdown.' }),
   uncommittedSeconds: Seconds({ minimum: 1, default: 300, description: 'Audio that may wait uncommitted in a session.' }),
+  undetectedSeconds: Seconds({ minimum: 1, default: 30, description: 'Audio that may wait for voice detection in a session; over it the socket is not read until half of that was heard.' }),
   eventsPerSecond: Type.Integer({ minimum: 1, default: 10_000, description: 'Client events read from a session a second, each 4 KiB of a frame counting as one more; twice as many may come at once. Over it the socket is read more slowly, and the client told so (`rate_limit_exceeded`).' }),
   sendBytes: Type.Integer({ minimum: 64 * 1024, default: 8 * 1024 * 1024, description: 'Bytes that may wait for a client that does not read; over it the socket is closed with 1013. From 512 KiB on no more audio or text is made for it until it has read.' }),
   aheadSeconds: Seconds({ default: 0, description: 'Seconds of an answer\'s sound that may be made before they can have been played; 0 is any number.' }),

@@ -101,6 +101,21 @@ export default { name: 'Careless', voice: { source: 'file', path: 'mine/careless
   await client.close()
 })
 
+t.test('a bug of the server\'s own is told, and ends neither the process nor a session; it still stops with 0', async t => {
+  const server = ServerProcess.start(t, { DRAIN_SECONDS: '60' }, true)
+  const url = `ws://127.0.0.1:${await server.port()}/v1/realtime`
+  const [speaking, idle] = [await TestClient.connect(url), await TestClient.connect(url)]
+  const answer = speaking.ask('Hello, who are you?')
+  server.child.kill('SIGUSR2')
+  await server.prints(/"message":"thrown by the server"[^\n]*"msg":"An error was thrown and nobody caught it"/)
+  await server.prints(/"message":"forgotten by the server"[^\n]*"msg":"A promise was rejected and nobody awaits it"/)
+  t.match(await answer, /\w/)
+  t.match(await idle.ask('And you?'), /\w/)
+  server.child.kill('SIGTERM')
+  t.match([await speaking.closed, await idle.closed], [{ code: 1001 }, { code: 1001 }])
+  t.match(await server.exited, { code: 0 })
+})
+
 t.test('audio is not logged, whatever the level', async t => {
   const server = ServerProcess.start(t, { LOG_LEVEL: 'trace' })
   const client = await TestClient.connect(`ws://127.0.0.1:${await server.port()}/v1/realtime`)

@@ -45,15 +45,19 @@ export class InputAudio {
     return this.#samples.start
   }
 
+  /** Throws `input_audio_buffer_full` if there is no room for so many bytes of audio. */
+  admit (bytes: number): void {
+    if (this.end - this.start + Math.floor(bytes * this.#decoder.samplesPerByte) <= this.#maxSamples) return
+    throw new RealtimeError('input_audio_buffer_full', {
+      param: 'audio',
+      message: `The input audio buffer holds at most ${this.#maxSamples / SAMPLE_RATE} s of uncommitted audio.`
+    })
+  }
+
   /** Decodes an `audio` field and appends it. A sample cut in two by the client is joined. */
   append (base64: string): void {
     const bytes = decodeBase64(base64, 'audio')
-    if (this.end - this.start + Math.floor(bytes.length * this.#decoder.samplesPerByte) > this.#maxSamples) {
-      throw new RealtimeError('input_audio_buffer_full', {
-        param: 'audio',
-        message: `The input audio buffer holds at most ${this.#maxSamples / SAMPLE_RATE} s of uncommitted audio.`
-      })
-    }
+    this.admit(bytes.length)
     this.#samples.append(this.#decoder.decode(bytes))
   }
 

@@ -37,10 +37,18 @@ export interface ListenerSettings {
 }
 
 export interface ListenerLimits {
+  /** Seconds of audio that may wait for voice detection. */
+  undetectedSeconds: number
   /** Seconds of audio that may wait uncommitted, and that a turn may last. */
   uncommittedSeconds: number
   /** Seconds of an utterance's recording that are kept. */
   audioHistorySeconds: number
+}
+
+/** Where the audio comes from: nothing more does between the two. Both are idempotent. */
+export interface AudioSource {
+  hold (): void
+  release (): void
 }
 
 /** Voice detection under way. */
@@ -60,6 +68,9 @@ export class Listener {
   readonly #engines: { vad: VadEngine, stt: SttEngine }
   readonly #hooks: ListenerHooks
   readonly #input: InputAudio
+  readonly #source: AudioSource
+  /** Samples that may wait for voice detection. */
+  readonly #mostUndetected: number
   /** Samples after which a turn is over, though somebody still speaks. */
   readonly #longest: number
   readonly #recordingBytes: number
@@ -74,8 +85,10 @@ export class Listener {
   #told = false
   #detectAgainAt = 0
 
-  constructor (engines: { vad: VadEngine, stt: SttEngine }, settings: ListenerSettings, hooks: ListenerHooks, limits: ListenerLimits) {
+  constructor (engines: { vad: VadEngine, stt: SttEngine }, settings: ListenerSettings, hooks: ListenerHooks, limits: ListenerLimits, source: AudioSource) {
     this.#engines = engines
+    this.#source = source
+    this.#mostUndetected = toSamples(limits.undetectedSeconds * 1000)
     this.#settings = settings
     this.#hooks = hooks
     this.#input = new InputAudio(limits.uncommittedSeconds)
@@ -97,6 +110,12 @@ export class Listener {
     this.#stopSpeech()
     this.#stopDetecting()
     this.#dropUtterance()
+  }
+
+  /** Throws `input_audio_buffer_full` if audio of this many characters of base64 finds no room. */
+  admit (base64Length: number): void {
+    // Two of them may be padding.
+    this.#input.admit(Math.floor((base64Length - 2) * 3 / 4))
   }
 
   /** Takes an `input_audio_buffer.append`. Throws a `RealtimeError` for what is not audio. */
@@ -160,6 +179,7 @@ export class Listener {
       if (this.#vad === null && performance.now() < this.#detectAgainAt) return
       this.#vad ??= this.#detect(turnDetection, position)
       this.#vad.audio.push(this.#input.slice(position, this.#input.end))
+      if (this.#input.end - this.#vad.heard > this.#mostUndetected) this.#source.hold()
     } else if (live) {
       this.#utterance ??= this.#begin(position)
       this.#utterance.feed(this.#input, this.#input.end)
@@ -181,6 +201,7 @@ export class Listener {
       for await (const { position, probability } of this.#engines.vad.detect(vad.audio, { signal })) {
         if (signal.aborted) return
         vad.heard = offset + position
+        if (this.#input.end - vad.heard <= this.#mostUndetected / 2) this.#source.release()
         if (position >= WORKS_AGAIN) this.#failing = this.#told = false
         this.#hear(vad.detector, { position: vad.heard, probability })
       }
@@ -202,7 +223,7 @@ export class Listener {
       this.#watch(this.#vad, from)
       return
     }
-    this.#vad = null
+    this.#stopDetecting()
     this.#dropUtterance()
     this.#detectAgainAt = performance.now() + DETECT_AGAIN_MS
     // One outage is one error, however much audio comes meanwhile.
@@ -268,6 +289,7 @@ export class Listener {
     this.#vad?.abort.abort()
     this.#vad?.audio.end()
     this.#vad = null
+    this.#source.release()
   }
 
   #dropUtterance (): void {

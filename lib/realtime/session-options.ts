@@ -31,6 +31,8 @@ export interface SessionLimits {
   toolsLength: number
   /** Seconds of audio that may wait uncommitted. Default 300. */
   uncommittedSeconds: number
+  /** Seconds of audio that may wait for voice detection until the socket is no longer read. Default 30. */
+  undetectedSeconds: number
   /** Seconds of recordings kept for `conversation.item.retrieve`. Default 300. */
   audioHistorySeconds: number
   /** Tokens of instructions, tools and items that the model is sent, estimated. Default 28672. */

@@ -6,7 +6,7 @@ import { ContextWindow } from './context-window.js'
 import { Conversation, type Entry } from './conversation.js'
 import { describeSession } from './describe.js'
 import type { Dialect } from './dialects/dialect.js'
-import { appendedAudio } from './events/append-frame.js'
+import { appendedAudio, appendedLength, isPlainAppend } from './events/append-frame.js'
 import { parseClientEvent } from './events/parse.js'
 import type { ClientItem } from './events/items.js'
 import type { ResponseOptions } from './events/response-object.js'
@@ -79,7 +79,7 @@ export class RealtimeSession {
     this.#settings = startingSettings(options.type ?? 'realtime')
     this.#sizesMatterFrom = Math.min(limits.instructionsLength, limits.toolsLength)
     this.#turns = new Turns(this)
-    this.listener = new Listener(engines, this.#listening(), this.#turns, limits)
+    this.listener = new Listener(engines, this.#listening(), this.#turns, limits, this.#throttle)
     if (options.configuration !== undefined) this.#configure(options.configuration)
     if (options.character !== undefined) this.casting.select(options.character)
     this.responses = new Responses({
@@ -149,13 +149,17 @@ export class RealtimeSession {
 
   /** The short way for a frame of plain audio; false if it has to go the long way, to succeed or to be told its error. */
   #takeAudio (frame: Buffer): boolean {
-    const audio = appendedAudio(frame)
-    if (audio === null) return false
+    const length = appendedLength(frame)
+    if (length === null) return false
     try {
-      this.listener.append(audio)
+      // What there is no room for is not even read: a client that goes on sending makes no garbage.
+      this.listener.admit(length)
+      this.listener.append(appendedAudio(frame))
       return true
-    } catch {
-      return false
+    } catch (error) {
+      if (!(error instanceof RealtimeError) || error.code !== 'input_audio_buffer_full' || !isPlainAppend(frame)) return false
+      this.fail(error, null)
+      return true
     }
   }
 
@@ -274,7 +278,11 @@ export class RealtimeSession {
   #stayAwake (): void {
     const { idleSeconds } = this.#options.limits
     if (idleSeconds === 0) return
-    this.#idle ??= setTimeout(() => this.end(1000, 'idle timeout'), idleSeconds * 1000).unref()
+    this.#idle ??= setTimeout(() => {
+      // Whoever is not read cannot say anything.
+      if (this.#throttle.paused) this.#stayAwake()
+      else this.end(1000, 'idle timeout')
+    }, idleSeconds * 1000).unref()
     this.#idle.refresh()
   }
 

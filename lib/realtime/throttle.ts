@@ -8,8 +8,9 @@ const BURST_SECONDS = 2
 const TELL_MS = 1000
 
 /**
- * Bounds how fast one client's events are read. Over the rate its socket is not read for a while, so that
- * nothing is lost and only the client itself waits.
+ * Bounds how fast one client's events are read. Over the rate its socket is not read for a while, nor while
+ * what it sent before still waits, so that nothing is lost and only the client itself waits. Nothing is
+ * heard from a client meanwhile, not even that it is gone: whoever holds it has to let it go again.
  */
 export class Throttle {
   readonly #socket: SessionSocket
@@ -19,6 +20,8 @@ export class Throttle {
   #countedAt = performance.now()
   #toldAt = -Infinity
   #timer: NodeJS.Timeout | null = null
+  #held = false
+  #stopped = false
 
   /**
    * @param rate events a second; an event of 4 KiB counts as two, of 8 KiB as three
@@ -34,13 +37,35 @@ export class Throttle {
   /** Counts a frame of so many bytes. Reads the clock only when the count runs out. */
   count (bytes: number): void {
     this.#tokens -= 1 + (bytes >>> BYTES_SHIFT)
-    if (this.#tokens < 0 && this.#timer === null) this.#settle()
+    if (this.#tokens < 0 && this.#timer === null && !this.#stopped) this.#settle()
+  }
+
+  /** Whether the socket is not read at the moment. */
+  get paused (): boolean {
+    return this.#held || this.#timer !== null
+  }
+
+  /** Reads nothing until {@link Throttle.release}. Idempotent. */
+  hold (): void {
+    if (this.#held || this.#stopped) return
+    this.#held = true
+    this.#socket.pause()
+  }
+
+  /** Reads on, unless the rate forbids it. Idempotent. */
+  release (): void {
+    if (!this.#held) return
+    this.#held = false
+    if (!this.paused) this.#socket.resume()
   }
 
   /** The session is over: what the client still says, such as its close frame, is read. */
   stop (): void {
-    if (this.#timer === null) return
-    clearTimeout(this.#timer)
+    this.#stopped = true
+    if (!this.paused) return
+    this.#held = false
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timer = null
     this.#socket.resume()
   }
 
@@ -54,7 +79,7 @@ export class Throttle {
     const ms = Math.ceil((-this.#tokens / this.#rate + 0.05) * 1000)
     this.#timer = setTimeout(() => {
       this.#timer = null
-      this.#socket.resume()
+      if (!this.#held) this.#socket.resume()
     }, ms).unref()
     if (now - this.#toldAt < TELL_MS) return
     this.#toldAt = now

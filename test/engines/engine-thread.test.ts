@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap'
+import { Channel } from '../../lib/channel.js'
 import { EngineThread } from '../../lib/engines/local/engine-thread.js'
 import { packageFile } from '../../lib/engines/local/files.js'
 import type { ThreadStream } from '../../lib/engines/local/thread-stream.js'
@@ -72,6 +73,49 @@ t.test('the worker is told of an abort', async (t) => {
   const { value } = await watcher.output[Symbol.asyncIterator]().next()
   t.equal(value, 'aborted a')
 })
+
+t.test('a worker is given four seconds of audio more than it is done with, and the rest as it goes on', async (t) => {
+  const stream = thread.open<string>('hoards', signal)
+  let taken = 0
+  stream.feedAudio((async function * () {
+    for (let second = 0; second < 60; second += 2) {
+      taken += 2
+      yield new Int16Array(48_000)
+    }
+  })())
+  const output = stream.output[Symbol.asyncIterator]()
+  let total = 0
+  const hear = async (samples: number) => { while (total < samples) total = Number((await output.next()).value) }
+  await hear(96_000)
+  const other = thread.open<string>('a', signal)
+  other.send('1')
+  other.end()
+  await rest(other)
+  t.equal(stream.output.size, 0, 'nothing more was given')
+  t.equal(stream.ahead, 96_000)
+  t.ok(taken <= 6, `${taken} s were read from the input`)
+  stream.send('take')
+  await hear(60 * 24_000)
+  t.equal((await output.next()).done, true)
+})
+
+for (const end of ['abort', 'exit']) {
+  t.test(`input that waits for the worker is released when the stream ends (${end})`, async (t) => {
+    const aborting = new AbortController()
+    const stream = thread.open<string>('hoards', aborting.signal)
+    let release = () => {}
+    const released = new Promise<void>(resolve => { release = resolve })
+    const audio = new Channel<Int16Array>(() => release())
+    for (let second = 0; second < 10; second++) audio.push(new Int16Array(24_000))
+    stream.feedAudio(audio)
+    const output = stream.output[Symbol.asyncIterator]()
+    for (let total = 0; total < 96_000;) total = Number((await output.next()).value)
+    if (end === 'exit') stream.send('exit')
+    else aborting.abort(new Error('aborted'))
+    await t.rejects(output.next())
+    await released
+  })
+}
 
 t.test('a fault while loading is the error of start', async (t) => {
   const thread = createThread(t, { fault: 'no such model\nwith a stack' })

@@ -35,7 +35,7 @@ function start (recognize: (seconds: number) => string): {
     if (chunk.delta !== '') deltas.push(chunk.delta)
     if (chunk.tentative !== undefined) tentative.push(chunk.tentative)
   }
-  const utterance = new Utterance(queue, { send, end: () => finish(), fail: (error) => finish(error) }, plain)
+  const utterance = new Utterance(queue, { send, took () {}, end: () => finish(), fail: (error) => finish(error) }, plain)
   return {
     utterance,
     decoded,

@@ -102,6 +102,8 @@ t.test('uncommitted audio has a length, in one piece or in thousands of tiny one
   await client.update({ audio: { input: { turn_detection: null } } })
   client.append(tone(900))
   t.match(await client.fail({ type: 'input_audio_buffer.append', event_id: 'more', audio: base64(tone(101)) }), { code: 'input_audio_buffer_full', event_id: 'more', param: 'audio' })
+  t.match(await client.fail({ type: 'input_audio_buffer.append', audio: base64(tone(101)), event_id: 'after' }), { code: 'input_audio_buffer_full', event_id: 'after' })
+  t.match(await client.fail({ type: 'input_audio_buffer.append', audio: base64(tone(101)) }), { code: 'input_audio_buffer_full', event_id: null })
   for (let n = 0; n < 2400; n++) client.append(new Int16Array([n]))
   t.match(await client.fail({ type: 'input_audio_buffer.append', audio: base64(tone(1)) }), { code: 'input_audio_buffer_full' })
   client.send({ type: 'input_audio_buffer.commit' })

@@ -17,9 +17,10 @@ export class ServerProcess {
   output = ''
   #wake: (() => void) | null = null
 
-  private constructor (environment: Record<string, string>) {
+  private constructor (environment: Record<string, string>, buggy: boolean) {
     // What the tsx command adds; with `--import tsx` alone, worker threads do not load TypeScript.
     const loader = ['--require', join(tsx, 'preflight.cjs'), '--import', pathToFileURL(join(tsx, 'loader.mjs')).href]
+    if (buggy) loader.push('--import', pathToFileURL(join(packageRoot, 'test', 'support', 'buggy.mjs')).href)
     this.child = spawn(process.execPath, [...loader, join(packageRoot, 'server.ts')], {
       cwd: packageRoot,
       env: { PATH: process.env.PATH, HOME: process.env.HOME, PORT: '0', ...environment }
@@ -36,12 +37,13 @@ export class ServerProcess {
     })
   }
 
-  static start (t: Test, environment: Record<string, string> = {}): ServerProcess {
-    const server = new ServerProcess(environment)
+  /** @param buggy whether the server has bugs of its own, one of each kind at every SIGUSR2; else it fails its test by one */
+  static start (t: Test, environment: Record<string, string> = {}, buggy = false): ServerProcess {
+    const server = new ServerProcess(environment, buggy)
     t.teardown(async () => {
       server.child.kill('SIGKILL')
       await server.exited
-      if (FORGOTTEN.test(server.output)) throw new Error(`Something of the server's own was not awaited or not caught:\n${server.output}`)
+      if (!buggy && FORGOTTEN.test(server.output)) throw new Error(`Something of the server's own was not awaited or not caught:\n${server.output}`)
     })
     return server
   }

@@ -125,6 +125,7 @@ export class EngineThread<Info = undefined> {
     const stream = this.#streams.get(message.id)
     if (!stream) return
     if (message.op === 'data') return stream.output.push(message.value)
+    if (message.op === 'took') return stream.took(message.amount)
     this.#forget(message.id)
     if (message.op === 'end') stream.settle()
     else stream.settle(engineError('engine_failed', this.#name, message.message))

@@ -1,5 +1,5 @@
 import { parentPort, workerData, type Transferable } from 'node:worker_threads'
-import { EngineError } from '../engine.js'
+import { EngineError, SAMPLE_RATE } from '../engine.js'
 import { passGate } from './exit-gate.js'
 
 /**
@@ -19,6 +19,8 @@ export type FromWorker =
   /** Loading failed; the worker ends. */
   | { op: 'fault', message: string }
   | { op: 'data', id: number, value: unknown }
+  /** So much of the input is done with. */
+  | { op: 'took', id: number, amount: number }
   | { op: 'end', id: number }
   | { op: 'fail', id: number, message: string }
 
@@ -54,9 +56,14 @@ export class Outbox<Message> {
   }
 }
 
+/** How many samples a worker is done with before it says so: one message for each would cost more than the work. */
+const TOOK_STEP = SAMPLE_RATE / 2
+
 /** A stream as its handler in the worker answers it. After `end` or `fail` nothing more is sent. */
 export interface Reply<Out> {
   send (value: Out, transfer?: readonly Transferable[]): void
+  /** So many samples of the input are done with; the other side may send as many more. */
+  took (samples: number): void
   end (): void
   fail (error: unknown): void
 }
@@ -105,8 +112,15 @@ export async function serve<Options, Open, In, Out> (load: (options: Options, gu
       handlers.delete(id)
       outbox.add(message)
     }
+    let taken = 0
     const reply: Reply<Out> = {
       send: (value, transfer) => { if (open) outbox.add({ op: 'data', id, value }, transfer) },
+      took: samples => {
+        taken += samples
+        if (!open || taken < TOOK_STEP) return
+        outbox.add({ op: 'took', id, amount: taken })
+        taken = 0
+      },
       end: () => finish({ op: 'end', id }),
       fail: (error) => finish({ op: 'fail', id, message: describe(error) })
     }

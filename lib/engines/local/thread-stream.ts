@@ -1,5 +1,11 @@
 import type { Transferable } from 'node:worker_threads'
 import { Channel } from '../../channel.js'
+import { SAMPLE_RATE } from '../engine.js'
+
+/** Samples that a worker may have that it is not done with; what is more waits on this side, where it is one copy. */
+const MOST_AHEAD = 4 * SAMPLE_RATE
+/** Longer audio is handed over in pieces of this many samples. */
+const PIECE = SAMPLE_RATE
 
 export type StreamMessage = { op: 'open' | 'data', value: unknown } | { op: 'end' | 'abort' }
 
@@ -16,6 +22,9 @@ export class ThreadStream<Out> {
   #settled = false
   #inputEnded = false
   #release: (() => void) | undefined
+  /** Samples that the worker was given and is not done with. */
+  #ahead = 0
+  #onTook: (() => void) | undefined
 
   constructor (signal: AbortSignal, post: (message: StreamMessage, transfer?: readonly Transferable[]) => void) {
     this.#post = post
@@ -53,6 +62,31 @@ export class ThreadStream<Out> {
     if (error === undefined) this.output.end()
     else this.output.fail(error)
     this.#release?.()
+    this.#onTook?.()
+  }
+
+  /** Samples that the worker was given and is not done with. */
+  get ahead (): number {
+    return this.#ahead
+  }
+
+  /** The worker is done with so many samples. */
+  took (samples: number): void {
+    this.#ahead -= samples
+    if (this.#ahead < MOST_AHEAD) this.#onTook?.()
+  }
+
+  /** Like {@link feed}, for a worker that says what it is done with: it is never given much more than it works off. */
+  feedAudio (input: AsyncIterable<Int16Array>): void {
+    this.feed(input, async (chunk) => {
+      for (let start = 0; start < chunk.length && !this.#settled; start += PIECE) {
+        const piece = chunk.subarray(start, start + PIECE)
+        this.#ahead += piece.length
+        // Of a part of a buffer all of it would be sent.
+        this.send(piece.byteLength === piece.buffer.byteLength ? piece : piece.slice())
+        while (this.#ahead >= MOST_AHEAD && !this.#settled) await new Promise<void>((resolve) => { this.#onTook = resolve })
+      }
+    })
   }
 
   /**

@@ -70,6 +70,7 @@ export class VadRounds {
       const probabilities = await this.#silero.run(round.map((stream) => stream.silero))
       for (const [i, stream] of round.entries()) {
         stream.position += FRAME_STEP
+        stream.reply.took(FRAME_STEP)
         stream.reply.send({ position: stream.position, probability: probabilities[i]! })
       }
       // Lets messages in, which may have brought frames for the next round.

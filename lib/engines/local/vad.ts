@@ -20,8 +20,7 @@ export function createLocalVad (options: LocalVadOptions = {}): VadEngine {
     close: () => thread.close(),
     detect (audio, { signal }) {
       const stream = thread.open<SpeechFrame>(undefined, signal)
-      // A copy, as what a worker is given can no longer be read here.
-      stream.feed(audio, (chunk) => { stream.send(chunk.slice()) })
+      stream.feedAudio(audio)
       return stream.output
     }
   }
