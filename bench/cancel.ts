@@ -3,19 +3,24 @@ import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import type { Worker } from 'node:worker_threads'
 import Fastify from 'fastify'
 import dramatis from '../app.js'
 import type { TtsEngine } from '../lib/engines/engine.js'
+import type { FromWorker } from '../lib/engines/local/rpc.js'
 import { createLocalTts } from '../lib/engines/local/tts.js'
 import { TestClient } from '../test/support/client.js'
 import { cannedEngines } from '../test/support/engines.js'
-import { round, type Figure } from './figure.js'
+import { round, slope, type Figure } from './figure.js'
 
 setFlagsFromString('--expose_gc')
 const collectGarbage = runInNewContext('gc') as () => void
 
 /** Responses under way at a time. */
 const SESSIONS = 10
+/** Parts of the run, after each of which is counted. The first ones compile what the others use. */
+const ROUNDS = 10
+const WARM_UP = 4
 
 /** Spoken responses that are cancelled at any moment: what is left of them, upstream and here. */
 export default async function ({ quick }: { json: boolean, quick: boolean }): Promise<Figure[]> {
@@ -38,7 +43,12 @@ export default async function ({ quick }: { json: boolean, quick: boolean }): Pr
   })
   await new Promise<void>(resolve => upstream.listen(0, '127.0.0.1', resolve))
 
-  const local = createLocalTts()
+  const workers: Worker[] = []
+  const onWorker = (worker: Worker) => { workers.push(worker) }
+  process.on('worker', onWorker)
+  const local = createLocalTts({ threads: 1 })
+  await local.start!()
+  process.off('worker', onWorker)
   const tts: TtsEngine = {
     ...local,
     get voices () { return local.voices },
@@ -89,8 +99,14 @@ export default async function ({ quick }: { json: boolean, quick: boolean }): Pr
   const listeners = () => [...sockets].reduce((sum, socket) => sum + socket.eventNames().reduce((all, name) => all + socket.listenerCount(name), 0), 0)
 
   const since = performance.now()
-  const before = await run(Math.max(100, responses / 5))
-  const after = await run(responses)
+  const before = await run(100)
+  const heaps: [responses: number, bytes: number][] = []
+  let after = before
+  for (let round = 1; round <= ROUNDS; round++) {
+    after = await run(responses / ROUNDS)
+    heaps.push([round * responses / ROUNDS, after.heap])
+  }
+  const held = await Promise.all(workers.map(count))
   const asked = performance.now()
   for await (const { audio } of local.synthesize((async function * () { yield 'Is anybody there?' })(), { signal: new AbortController().signal, voice: local.voices[0]! })) if (audio.length > 0) break
   const firstSound = performance.now() - asked
@@ -105,9 +121,24 @@ export default async function ({ quick }: { json: boolean, quick: boolean }): Pr
     { name: 'streams of the voice left', value: after.voice, unit: '', limit: 0 },
     { name: 'timers left', value: Math.max(0, after.timers - before.timers), unit: '', limit: 0 },
     { name: 'listeners left on connections', value: Math.max(0, after.listeners - before.listeners), unit: '', limit: 0 },
-    { name: 'heap kept a response', value: round(Math.max(0, after.heap - before.heap) / responses), unit: 'B', limit: 200 },
+    { name: 'streams and tasks left in the worker', value: held.reduce((sum, { streams, tasks }) => sum + streams + tasks, 0), unit: '', limit: 0, note: 'as it counts itself' },
+    { name: 'heap kept a response', value: round(Math.max(0, slope(heaps.slice(WARM_UP)))), unit: 'B', limit: 200, note: `slope over the last ${ROUNDS - WARM_UP} of ${ROUNDS} rounds, in MB: ${heaps.map(([, bytes]) => (bytes / 1e6).toFixed(2)).join(' ')}` },
     { name: 'first sound of the next one who speaks', value: round(firstSound), unit: 'ms', limit: 150, note: 'the worker renders for nobody else' }
   ]
+}
+
+/** What a worker says that it has under way. */
+function count (worker: Worker): Promise<Extract<FromWorker, { op: 'count' }>> {
+  return new Promise(resolve => {
+    const onMessage = (messages: FromWorker[]) => {
+      const answer = messages.find(message => message.op === 'count')
+      if (answer === undefined) return
+      worker.off('message', onMessage)
+      resolve(answer)
+    }
+    worker.on('message', onMessage)
+    worker.postMessage([{ op: 'count' }])
+  })
 }
 
 function timers (): number {

@@ -32,6 +32,8 @@ export default async function ({ quick }: { json: boolean, quick: boolean }): Pr
     eventLoop.enable()
     const speech = await Promise.all(Object.keys(clips).map(readClip))
     figures.push(await streamsOfOneCore(vad, concat(speech), quick ? 50 : 200))
+    figures.push(await streamsInRealTime(vad, concat(speech), 100, 100, quick ? 4 : 10))
+    figures.push(await streamsInRealTime(vad, concat(speech), 200, 67, quick ? 4 : 10))
     figures.push(...await recognition(stt, speech, quick ? 1 : 3))
     figures.push(...await speaking(tts, quick ? ['slt', 'rms'] : tts.voices))
     eventLoop.disable()
@@ -80,6 +82,37 @@ async function streamsOfOneCore (vad: VadEngine, speech: Int16Array, count: numb
     unit: 'streams',
     floor: 100,
     note: `${count} streams of speech as fast as they go, one shared model`
+  }
+}
+
+/** As people talk: each stream by the clock, in chunks of 40 ms at a moment of its own; how far behind the frames are. */
+async function streamsInRealTime (vad: VadEngine, speech: Int16Array, count: number, speaking: number, seconds: number): Promise<Figure> {
+  const chunk = msToSamples(40)
+  const silence = new Int16Array(chunk)
+  const late: number[] = []
+  const cpu = process.cpuUsage()
+  await Promise.all(Array.from({ length: count }, async (_, n) => {
+    const began = performance.now() + Math.random() * 40
+    async function * source (): AsyncGenerator<Int16Array> {
+      for (let i = 0; i * 40 < seconds * 1000; i++) {
+        await delay(Math.max(0, began + (i + 1) * 40 - performance.now()))
+        const at = (n * chunk * 7 + i * chunk) % (speech.length - chunk)
+        yield n < speaking ? speech.subarray(at, at + chunk) : silence
+      }
+    }
+    for await (const { position } of vad.detect(source(), { signal: new AbortController().signal })) {
+      // What is in a chunk that has not been sent is not late.
+      const sent = Math.ceil(samplesToMs(position) / 40) * 40
+      late.push(performance.now() - began - sent)
+    }
+  }))
+  const { user, system } = process.cpuUsage(cpu)
+  return {
+    name: `vad: ${count} streams, ${speaking === count ? 'all' : speaking} speak`,
+    value: round(percentile(late, 99)),
+    unit: 'ms behind',
+    limit: 100,
+    note: `p99, in real time; ${round((user + system) / 1e4 / seconds)} % of a core, the streams' own timers included`
   }
 }
 

@@ -106,7 +106,7 @@ export class EngineThread<Info = undefined> {
           this.#rest()
         } else if (message.op === 'fault') {
           lost('engine_unavailable', message.message)
-        } else {
+        } else if (message.op !== 'count') {
           this.#receive(message)
         }
       }
@@ -121,7 +121,7 @@ export class EngineThread<Info = undefined> {
     return this.#running
   }
 
-  #receive (message: Exclude<FromWorker, { op: 'ready' | 'fault' }>): void {
+  #receive (message: Exclude<FromWorker, { op: 'ready' | 'fault' | 'count' }>): void {
     const stream = this.#streams.get(message.id)
     if (!stream) return
     if (message.op === 'data') return stream.output.push(message.value)

@@ -12,12 +12,16 @@ export type ToWorker =
   | { op: 'data', id: number, value: unknown }
   | { op: 'end', id: number }
   | { op: 'abort', id: number }
+  /** How much is under way? */
+  | { op: 'count' }
   | { op: 'close' }
 
 export type FromWorker =
   | { op: 'ready', value: unknown }
   /** Loading failed; the worker ends. */
   | { op: 'fault', message: string }
+  /** Open streams, and work that was begun or waits. */
+  | { op: 'count', streams: number, tasks: number }
   | { op: 'data', id: number, value: unknown }
   /** So much of the input is done with. */
   | { op: 'took', id: number, amount: number }
@@ -81,6 +85,8 @@ export interface Service<Open, In, Out> {
   /** Told to the main thread once loaded. */
   info?: unknown
   open (value: Open, reply: Reply<Out>): Handler<In>
+  /** Work that was begun or waits. */
+  tasks? (): number
   /** Before the thread ends: native code must not be running when it does. */
   close? (): Promise<void> | void
 }
@@ -137,6 +143,7 @@ export async function serve<Options, Open, In, Out> (load: (options: Options, gu
       await service.close?.()
       return port.close()
     }
+    if (message.op === 'count') return outbox.add({ op: 'count', streams: handlers.size, tasks: service.tasks?.() ?? 0 })
     if (message.op === 'open') return open(message.id, message.value as Open)
     const handler = handlers.get(message.id)
     if (message.op === 'abort') {

@@ -1,3 +1,4 @@
+import { samplesToMs } from '../../audio/pcm.js'
 import { loadResampling } from '../../audio/resample.js'
 import { SAMPLE_RATE } from '../engine.js'
 import { packageFile } from './files.js'
@@ -12,12 +13,14 @@ import type { LocalTtsOptions, RenderedPiece, VoiceRequest } from './tts.js'
 interface Stream extends VoiceRequest {
   reply: Reply<RenderedPiece>
   pieces: { text: string, last: boolean }[]
+  /** When there is nothing more to hear of it, by `performance.now()`; before its first sound, when there was something to say. */
+  silentAt: number | undefined
   ended: boolean
 }
 
 await serve(async ({ model }: LocalTtsOptions, guard) => {
   const [speaker, resampler] = await Promise.all([guard(() => loadSpeaker(model)), loadResampling()])
-  /** Streams with something to say; each has one piece rendered before the next one's turn. */
+  /** Streams with something to say. */
   const waiting = new Set<Stream>()
   let working: Promise<void> | undefined
   const collectGarbage = createCollector()
@@ -44,6 +47,7 @@ await serve(async ({ model }: LocalTtsOptions, guard) => {
       try {
         const audio = await render(stream, text)
         stream.pieces.shift()
+        stream.silentAt = Math.max(stream.silentAt ?? 0, performance.now()) + samplesToMs(audio.length)
         stream.reply.send({ text, audio, last }, [audio.buffer as ArrayBuffer])
       } catch (error) {
         stream.pieces = []
@@ -57,14 +61,16 @@ await serve(async ({ model }: LocalTtsOptions, guard) => {
     collectGarbage()
   }
 
+  /** Piece by piece, always for the stream whose listener runs out of sound first: who still waits for the first one before who has some. */
   function * turns (): Generator<Stream> {
     for (;;) {
-      const [stream] = waiting
-      if (!stream) return
-      waiting.delete(stream)
-      if (stream.pieces.length === 0) continue
-      yield stream
-      if (stream.pieces.length > 0) waiting.add(stream)
+      let next: Stream | undefined
+      for (const stream of waiting) {
+        if (stream.pieces.length === 0) waiting.delete(stream)
+        else if (next === undefined || stream.silentAt! < next.silentAt!) next = stream
+      }
+      if (next === undefined) return
+      yield next
     }
   }
 
@@ -72,13 +78,14 @@ await serve(async ({ model }: LocalTtsOptions, guard) => {
     info: speaker.voices,
     open ({ voice, speed }: VoiceRequest, reply: Reply<RenderedPiece>): Handler<string> {
       if (!speaker.voices.includes(voice)) throw new Error(`there is no voice '${voice}'`)
-      const stream: Stream = { voice, speed, reply, pieces: [], ended: false }
+      const stream: Stream = { voice, speed, reply, pieces: [], silentAt: undefined, ended: false }
       // The text follows soon, from a language model that is slower than this.
       setImmediate(() => { if (!working) speaker.prepare?.() })
       return {
         data (clause) {
           const texts = splitPieces(clause)
           for (const [i, text] of texts.entries()) stream.pieces.push({ text, last: i === texts.length - 1 })
+          stream.silentAt ??= performance.now()
           waiting.add(stream)
           working ??= work()
         },
@@ -91,6 +98,7 @@ await serve(async ({ model }: LocalTtsOptions, guard) => {
         }
       }
     },
+    tasks: () => waiting.size + (working === undefined ? 0 : 1),
     close: () => working
   }
 })

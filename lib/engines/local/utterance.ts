@@ -1,7 +1,7 @@
 import { toFloats } from '../../audio/pcm.js'
 import type { Resampler } from '../../audio/resample.js'
 import type { TranscriptChunk } from '../engine.js'
-import type { DecodeQueue } from './decode-queue.js'
+import type { Decode, DecodeQueue } from './decode-queue.js'
 import { Loudness } from './loudness.js'
 import type { Handler, Reply } from './rpc.js'
 import { countStable, splitWords, wordsAfter } from './stable-text.js'
@@ -37,7 +37,7 @@ export class Utterance implements Handler<Int16Array> {
   #length = 0
   #loudness = new Loudness()
   /** The decode of the segment up to the pause it was made in. */
-  #early: Promise<string> | undefined
+  #early: Decode | undefined
   #earlyStop = new AbortController()
   /** Segments whose text is final, in order; each waits for those before it. */
   #spoken: Promise<void> = Promise.resolve()
@@ -61,7 +61,7 @@ export class Utterance implements Handler<Int16Array> {
     if (this.#loudness.silent < PAUSE) {
       this.#dropEarly()
       if (this.#length >= SEGMENT_MAX) this.#endSegment(0)
-      else if (this.#length >= this.#partialAt && !this.#queue.busy) this.#decodePartial()
+      else if (this.#length >= this.#partialAt && this.#queue.spare) this.#decodePartial()
     } else if (this.#loudness.heard && !this.#early) {
       this.#early = this.#decode('early', this.#earlyStop.signal)
       this.#suggest(this.#early)
@@ -103,19 +103,18 @@ export class Utterance implements Handler<Int16Array> {
     this.#early = undefined
   }
 
-  #decode (kind: 'early' | 'final', signal: AbortSignal): Promise<string> {
-    if (!this.#loudness.heard) return Promise.resolve('')
+  #decode (kind: 'early' | 'final', signal: AbortSignal): Decode {
     const audio = new Float32Array(Math.max(SHORTEST, this.#length))
     audio.set(this.#audio.subarray(0, this.#length))
-    const text = this.#queue.decode(audio, kind, signal)
+    const decode = this.#queue.decode(audio, kind, signal)
     // It may be dropped before anybody awaits it.
-    text.catch(() => {})
-    return text
+    decode.text.catch(() => {})
+    return decode
   }
 
   /** In a pause: what was said last, for who has to tell whether that was all. */
-  #suggest (early: Promise<string>): void {
-    early.then(text => {
+  #suggest (early: Decode): void {
+    early.text.then(text => {
       if (early === this.#early) this.#reply.send({ delta: '', tentative: wordsAfter(this.#given, splitWords(text)).join(' ') })
     }, () => {})
   }
@@ -126,8 +125,8 @@ export class Utterance implements Handler<Int16Array> {
     const { signal } = this.#segmentStop
     // Audio that came all at once has its end in the same message: then this would only delay it.
     setImmediate(() => {
-      if (signal.aborted || this.#queue.busy) return
-      this.#decode('early', signal).then((text) => { if (!signal.aborted) this.#takePartial(splitWords(text)) }, () => {})
+      if (signal.aborted || !this.#queue.spare) return
+      this.#decode('early', signal).text.then((text) => { if (!signal.aborted) this.#takePartial(splitWords(text)) }, () => {})
     })
   }
 
@@ -142,7 +141,10 @@ export class Utterance implements Handler<Int16Array> {
 
   /** The audio so far is one piece; its text is said as soon as it is known. */
   #endSegment (overlap: number): void {
-    const text = this.#early ?? this.#decode('final', this.#aborted.signal)
+    const decode = this.#early ?? (this.#loudness.heard ? this.#decode('final', this.#aborted.signal) : undefined)
+    decode?.hurry()
+    const stop = this.#earlyStop
+    this.#aborted.signal.addEventListener('abort', () => stop.abort(), { once: true })
     const given = this.#given
     this.#segmentStop.abort()
     this.#segmentStop = new AbortController()
@@ -156,7 +158,7 @@ export class Utterance implements Handler<Int16Array> {
     this.#loudness = new Loudness()
     this.#waiting++
     this.#spoken = this.#spoken.then(async () => {
-      this.#give(wordsAfter(given, splitWords(await text)))
+      this.#give(wordsAfter(given, splitWords(await decode?.text ?? '')))
       this.#waiting--
     })
     this.#spoken.catch(() => {})
