@@ -1,6 +1,8 @@
 /* eslint-disable no-template-curly-in-string -- sources of characters */
 import t, { type Test } from 'tap'
+import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
 import { change, character, createLibrary, facts, never, open, prompt, type Files } from './casts.js'
 import type { FileError } from '../../lib/characters/fault.js'
 
@@ -164,6 +166,30 @@ t.test('prompt code that throws, rejects, loops, never settles or returns nothin
   t.equal(aborted, 1, 'abandoned with its signal aborted')
   await t.rejects(prompt(registry, 'nothing'), { code: 'execution_error', message: 'e.ts: systemPrompt must return a string, not undefined.' })
   t.strictSame(events.filter(({ type }) => type === 'fault').length, 5)
+})
+
+t.test('a loop is interrupted also while somebody inspects the process', async t => {
+  const { registry } = await open(t, { 'a.ts': character('loops', { body: '(globalThis as any).process.emit(\'looping-for-test\')\n for (;;) {}' }) }, { limits: { syncMs: 200 } })
+  const cell = new Int32Array(new SharedArrayBuffer(4))
+  // Holds the main thread from before the interruption until after it
+  const inspector = new Worker(`const { parentPort, workerData: cell } = require('node:worker_threads')
+const session = new (require('node:inspector').Session)()
+session.connectToMainThread()
+session.post('Runtime.evaluate', { expression: '1' }, () => {
+  parentPort.postMessage('ready')
+  Atomics.wait(cell, 0, 0)
+  session.post('Runtime.evaluate', { expression: 'for (let end = Date.now() + 300; Date.now() < end;);' }, error => parentPort.postMessage(error?.message))
+})
+setInterval(() => {}, 1000)`, { eval: true, execArgv: [], workerData: cell })
+  t.teardown(() => inspector.terminate())
+  await once(inspector, 'message')
+  const release = () => { Atomics.store(cell, 0, 1); Atomics.notify(cell, 0) }
+  process.on('looping-for-test' as never, release)
+  t.teardown(() => process.off('looping-for-test', release))
+  const answer = once(inspector, 'message')
+  await t.rejects(prompt(registry, 'loops'), { code: 'timeout', message: /held the event loop for 200 ms/ })
+  t.match(await answer, [/terminated/], 'the interruption hit what was inspected')
+  await t.rejects(prompt(registry, 'loops'), { code: 'timeout' }, 'and all is as before')
 })
 
 t.test('tools fail as prompts do, and imports within them are errors where they stand', async t => {
