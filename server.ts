@@ -8,6 +8,7 @@ import Fastify, { LogController, type FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import dramatis from './app.js'
 import { withoutKeys } from './lib/access/api-keys.js'
+import { isClaimed } from './lib/characters/crashes.js'
 import { EngineError } from './lib/engines/engine.js'
 import { readEnvironment, type ServerSettings } from './lib/environment.js'
 import { OptionsError } from './lib/options.js'
@@ -60,7 +61,9 @@ async function start ({ host, port, logLevel, tls, trustProxy, options }: Server
   }, () => fastify.close())
   process.on('SIGHUP', () => fastify.dramatisReloadKeys())
   // What one session forgot to await or to catch must not end all the others.
-  process.on('unhandledRejection', error => fastify.log.error({ err: error }, 'A promise was rejected and nobody awaits it'))
+  process.on('unhandledRejection', (error, promise) => {
+    if (!isClaimed(promise)) fastify.log.error({ err: error }, 'A promise was rejected and nobody awaits it')
+  })
   process.on('uncaughtException', error => fastify.log.error({ err: error }, 'An error was thrown and nobody caught it'))
 
   const isDemo = options.llm !== undefined && 'engine' in options.llm && options.llm.engine === 'demo'

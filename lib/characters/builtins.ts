@@ -4,6 +4,7 @@
  */
 import type { ChildProcess } from 'node:child_process'
 import { promisify } from 'node:util'
+import { owned } from './crashes.js'
 import { Purged, tracked, type Scope } from './scope.js'
 import { promisable, promisedTimers, timers, withSignal } from './timers.js'
 import { overlay } from './views.js'
@@ -45,7 +46,9 @@ export function builtinView (specifier: string, host: object, scope: Scope): obj
       promises: overlay(original['promises'] as object, promisedTimers(scope))
     })
     case 'timers/promises': return withDefault(original, promisedTimers(scope))
-    case 'fs/promises': return withDefault(original, { watch: withSignal(scope, original['watch'] as Function, 1) })
+    case 'fs/promises': return withDefault(original, { ...ownPromises(original), watch: withSignal(scope, original['watch'] as Function, 1) })
+    case 'dns/promises':
+    case 'stream/promises': return withDefault(original, ownPromises(original))
     case 'events': return withDefault(original, {})
   }
   const table = openers[name]
@@ -56,6 +59,7 @@ export function builtinView (specifier: string, host: object, scope: Scope): obj
     if (typeof value === 'function') own[key] = tracked(scope, value, opened => remember(scope, opened, end))
   }
   if (name === 'fs') Object.assign(own, fileWatches(original, scope))
+  if (name === 'dns') own['promises'] = overlay(original['promises'] as object, ownPromises(original['promises'] as object))
   if (name === 'child_process') Object.assign(own, promisableChildren(original, own, scope))
   return withDefault(original, own)
 }
@@ -74,6 +78,21 @@ function guardedCallers (original: Record<string, unknown>, scope: Scope): Recor
     })
   }
   return guarded
+}
+
+/** The functions of a module, whose promises are the namespace's: so a forgotten one is told as its character's fault. */
+function ownPromises (original: object): Record<string, unknown> {
+  const own: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(original)) {
+    if (typeof value !== 'function' || !/^[a-z]/.test(name)) continue
+    own[name] = new Proxy(value, {
+      apply (target, self, args) {
+        const result = Reflect.apply(target, self, args) as unknown
+        return result instanceof Promise ? owned(result) : result
+      }
+    })
+  }
+  return own
 }
 
 /** Methods by which what has ended could begin again. */
@@ -135,7 +154,7 @@ function promisableChildren (original: Record<string, unknown>, own: Record<stri
       const result = promised(...args)
       const { child } = result
       remember(scope, child, kill)
-      return Object.assign(untilPurged(scope, result), { child })
+      return Object.assign(owned(untilPurged(scope, result)), { child })
     })]
   }))
 }
@@ -171,6 +190,6 @@ function fileWatches (original: Record<string, unknown>, scope: Scope): Record<s
     unwatchFile (path: string, listener?: unknown) {
       for (const watch of watches) if (watch.path === String(path) && (listener ?? watch.listener) === watch.listener) watch.stop()
     },
-    promises: overlay(promises, { watch: withSignal(scope, promises.watch, 1) })
+    promises: overlay(promises, { ...ownPromises(promises), watch: withSignal(scope, promises.watch, 1) })
   }
 }

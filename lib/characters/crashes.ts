@@ -6,7 +6,8 @@
 
 /**
  * Whether it is one of its own, and if so, dealt with.
- * @param entered whether code called through {@link Crashes.enter} ran in this turn of the event loop
+ * @param entered whether code called through {@link Crashes.enter} ran in this turn of the event loop, or
+ * it was given to such code by {@link owned}
  */
 export type Claim = (reason: unknown, how: 'rejected' | 'thrown', entered: boolean) => boolean
 
@@ -24,8 +25,31 @@ const claims = new Set<Claim>()
  */
 const entered = new Set<Claim>()
 
-function onRejection (reason: unknown): void {
-  for (const claim of claims) if (claim(reason, 'rejected', entered.has(claim))) return
+/** What promises were rejected with that were made for code of a cast. */
+const reasons = new WeakSet<object>()
+
+/** A promise that Node makes for code of a cast: when it is rejected, its error has a stack without that code, or none. */
+export function owned<T> (promise: Promise<T>): Promise<T> {
+  return promise.catch((reason: unknown) => {
+    if (typeof reason === 'object' && reason !== null) reasons.add(reason)
+    throw reason
+  })
+}
+
+const claimed = new WeakSet<Promise<unknown>>()
+
+/** Whether a rejected promise was a cast's, and told. Node calls every handler of `unhandledRejection`: one that has its own to tell asks here. */
+export function isClaimed (promise: Promise<unknown>): boolean {
+  return claimed.has(promise)
+}
+
+function onRejection (reason: unknown, promise: Promise<unknown>): void {
+  const own = typeof reason === 'object' && reason !== null && reasons.has(reason)
+  for (const claim of claims) {
+    if (!claim(reason, 'rejected', own || entered.has(claim))) continue
+    claimed.add(promise)
+    return
+  }
   if (process.listenerCount('unhandledRejection') > 1) return
   // Rejected once more with nobody listening, it meets what it would have met without us
   process.off('unhandledRejection', onRejection)
@@ -52,7 +76,7 @@ function onException (error: unknown): void {
 
 function listen (): void {
   unlisten()
-  process.on('unhandledRejection', onRejection)
+  process.prependListener('unhandledRejection', onRejection)
   process.prependListener('uncaughtExceptionMonitor', onException)
 }
 

@@ -10,7 +10,8 @@ async function embed (t: Test, before: string, embedder: string): Promise<{ code
   const cast = writeCast(t, { 'a.ts': character('a', { before, body: 'Promise.reject(\'prompt\'); return \'\'' }) })
   const script = join(writeCast(t, {
     'main.mts': `import { createCharacterLibrary } from '${library}'
-const log = (fields, message) => console.log('told:', message)
+const lines = []
+const log = (fields, message) => { console.log('told:', message); lines.push(message) }
 const library = createCharacterLibrary({ directory: '${cast}', log: { info: log, warn: log, error: log } })
 const registry = await library.open({ id: 'x', startedAt: new Date(), language: null })
 const turns = () => new Promise(resolve => setTimeout(resolve, 20))
@@ -49,6 +50,20 @@ setTimeout(() => { Promise.reject('timer') }, 1); (async () => { await null; thr
 process.once('mark-for-test' as any, async () => { throw 'listener' })`, 'process.emit(\'mark-for-test\'); await prompt()')
   t.equal(code, 0)
   for (const expected of ['top level', 'with a stack', 'timer', 'after an await', 'listener', 'prompt', 'alive']) t.match(stdout, expected)
+})
+
+t.test('what Node rejects for a cast is told, though the error has no frame of it', async t => {
+  const { code, stdout, stderr } = await embed(t, `import { readFile } from 'node:fs/promises'
+import fs from 'node:fs'
+import { pipeline } from 'node:stream/promises'
+import { exec } from 'node:child_process'
+import { promisify } from 'node:util'
+readFile('/no/such/1'); fs.promises.stat('/no/such/2').then(() => {}); Promise.all([fs.promises.open('/no/such/3')])
+pipeline(fs.createReadStream('/no/such/4'), fs.createWriteStream('/dev/null')); promisify(exec)('exit 3')
+readFile('/no/such/5').catch(() => {})`, 'while (lines.length < 5) await turns()')
+  t.equal(code, 0, stderr)
+  for (const expected of ['such/1', 'such/2', 'such/3', 'such/4', 'exit 3', 'alive']) t.match(stdout, expected)
+  t.notMatch(stdout, 'such/5')
 })
 
 t.test('a loop that is interrupted leaves the embedder\'s promises to the embedder', async t => {
