@@ -3,6 +3,8 @@
  * loop and never clear a timer. Prints what is left of them, as JSON. Run with --expose-gc:
  *
  *     node --expose-gc --import tsx bench/characters/cycles.ts [cycles] [characters]
+ *
+ * How far it is goes to standard error.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,6 +15,8 @@ import { slope } from '../figure.js'
 
 const cycles = Number(process.argv[2] ?? 10_000)
 const characters = Number(process.argv[3] ?? 20)
+/** Cycles that run at the same time. */
+const TOGETHER = 5
 const gc = globalThis.gc!
 
 const resources = () => process.getActiveResourcesInfo().filter(type => type !== 'Immediate').sort().join()
@@ -94,19 +98,30 @@ const settle = async () => {
   }
 }
 
-const warmUp = Math.max(100, cycles / 10)
-for (let n = 0; n < warmUp; n++) await cycle(n)
+/** Some at once: most of a cycle is waiting. */
+async function run (from: number, to: number): Promise<void> {
+  for (let n = from; n < to; n += TOGETHER) await Promise.all(Array.from({ length: Math.min(TOGETHER, to - n) }, (_, index) => cycle(n + index)))
+}
+
+/** Whoever ends a run that takes too long learns how far it got. */
+function tell (what: string): void {
+  process.stderr.write(`${what}: ${seen.registered} namespaces, ${seen.collected} collected, ${library.live} casts live, heap ${process.memoryUsage().heapUsed} B\n`)
+}
+
+// Until the caches are full and the code is optimised, the heap grows by itself
+await run(0, Math.max(1000, cycles / 10))
 await settle()
+tell('warm')
 const before = resources()
 const listeners = process.listenerCount('SIGUSR2')
 const samples: [cycle: number, heap: number][] = []
 const started = performance.now()
-for (let n = 0; n < cycles; n++) {
-  if (n % Math.ceil(cycles / 20) === 0) {
-    await settle()
-    samples.push([n, process.memoryUsage().heapUsed])
-  }
-  await cycle(n)
+const step = Math.ceil(cycles / 20)
+for (let n = 0; n < cycles; n += step) {
+  await settle()
+  samples.push([n, process.memoryUsage().heapUsed])
+  await run(n, Math.min(cycles, n + step))
+  tell(`${Math.min(cycles, n + step)} cycles`)
 }
 const seconds = (performance.now() - started) / 1000
 await settle()
