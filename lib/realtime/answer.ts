@@ -91,7 +91,7 @@ export class Answer {
 
   async #ask (messages: LlmMessage[], count: number): Promise<Round> {
     const { engines: { llm }, output, signal, observer, tokens } = this.#scope
-    const { character, maxTokens, toolChoice } = this.#plan
+    const { character, maxTokens, toolChoice, temperature } = this.#plan
     const mustAnswer = count === MAX_ROUNDS - 1
     // A call that the client insists on is made once: after it the model is free to answer.
     const choice = count === 0 || toolChoice === 'none' ? toolChoice : 'auto'
@@ -109,6 +109,7 @@ export class Answer {
       tools: mustAnswer ? [] : this.#tools(),
       toolChoice: mustAnswer ? 'none' : choice,
       ...llmOverrides(character, llm.name),
+      ...temperature === undefined ? {} : { temperature },
       maxTokens: maxTokens === 'inf' ? undefined : maxTokens,
       character: character === null ? undefined : { name: character.name, greeting: character.greeting, examples: character.examples ?? [] }
     }, { signal })

@@ -16,6 +16,7 @@ export interface PlanScope {
   casting: Casting
   conversation: Conversation
   window: ContextWindow
+  temperature: number | undefined
   /** An item of the client, with its audio. */
   takeItem: (item: ClientItem, param: string) => Entry
 }
@@ -35,6 +36,7 @@ export function planResponse (scope: PlanScope, options: ResponseOptions, turn: 
     tools,
     toolChoice: toolChoice(options.tool_choice === undefined ? settings.tool_choice : readToolChoice(options.tool_choice, tools, 'response.tool_choice')),
     maxTokens: options.max_output_tokens ?? settings.max_output_tokens,
+    temperature: scope.temperature,
     metadata: options.metadata ?? null,
     format: given?.format === undefined ? settings.output.format : fullFormat(given.format),
     voice,

@@ -20,6 +20,8 @@ export interface ResponsePlan {
   readonly tools: readonly FunctionTool[]
   readonly toolChoice: LlmToolChoice
   readonly maxTokens: number | 'inf'
+  /** What the client wants, over what its character does. */
+  readonly temperature: number | undefined
   readonly metadata: Record<string, string> | null
   readonly format: ResponseObject['audio']['output']['format']
   /** As the client names it, and as the engine does. */

@@ -182,6 +182,7 @@ export class RealtimeSession {
       casting: this.casting,
       conversation: this.conversation,
       window: this.#window,
+      temperature: this.#dialect?.temperature,
       takeItem: (item, param) => this.takeItem(item, param)
     }, options, turn)
   }

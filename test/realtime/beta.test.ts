@@ -3,6 +3,8 @@ import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
 import type { DramatisOptions } from '../../app.js'
 import { asksForBeta } from '../../lib/realtime/dialects/beta.js'
+import { characterSource } from '../support/casts.js'
+import { startChatServer } from '../support/chat-server.js'
 import { base64, calls, cannedEngines, says, tone } from '../support/engines.js'
 import { Inbox } from '../support/inbox.js'
 import { startServer } from '../support/server.js'
@@ -281,4 +283,59 @@ t.test('an item that is none at all is told as such', async t => {
     t.match(await client.fail({ type: 'conversation.item.create', item: { type: 'message', role, content: [{ type: 'constructor', text: 'x' }] } }), { param: 'item.role' })
   }
   t.match(await client.fail({ type: 'session.update', session: { input_audio_format: 'constructor' } }), { code: 'invalid_value', param: 'session.input_audio_format' })
+})
+
+t.test('temperature', async t => {
+  const directory = t.testdir({ 'cool.ts': characterSource('Cool', 'temperature: 0.3,') })
+  const asked = async (t: Test, query = '?model=m') => {
+    const chat = await startChatServer()
+    t.teardown(() => chat.close())
+    const client = await connect(t, { characters: { directory, default: null }, llm: { baseUrl: chat.url, model: 'test-model' } }, [], undefined, query)
+    await client.next('conversation.created')
+    /** What the response shows, and what the model server was sent. */
+    const answer = async (response: object = {}) => {
+      client.send({ type: 'response.create', response: { modalities: ['text'], ...response } })
+      const shown = [(await client.next('response.created')).response.temperature, (await client.next('response.done')).response.temperature]
+      return { shown, sent: chat.requests.at(-1)!.body.temperature }
+    }
+    const update = async (session: object) => {
+      client.send({ type: 'session.update', session })
+      return (await client.next('session.updated')).session.temperature
+    }
+    return { ...client, answer, update }
+  }
+
+  t.test('that nobody set is the model\'s own', async t => {
+    const { answer } = await asked(t)
+    t.strictSame(await answer(), { shown: [0.8, 0.8], sent: undefined })
+  })
+
+  t.test('of the session reaches the model, and that of one response for that one', async t => {
+    const { answer, update } = await asked(t)
+    t.equal(await update({ temperature: 0.6 }), 0.6)
+    t.strictSame(await answer(), { shown: [0.6, 0.6], sent: 0.6 })
+    t.strictSame(await answer({ temperature: 1.1 }), { shown: [1.1, 1.1], sent: 1.1 })
+    t.strictSame(await answer(), { shown: [0.6, 0.6], sent: 0.6 })
+    t.equal(await update({ instructions: 'Be brief.' }), 0.6)
+    t.strictSame(await answer({ conversation: 'none', temperature: 0 }), { shown: [0, 0], sent: 0 })
+  })
+
+  t.test('of the client goes before the character\'s', async t => {
+    const { answer, update } = await asked(t, '?model=m&character=Cool')
+    t.strictSame((await answer()).sent, 0.3)
+    t.strictSame((await answer({ temperature: 0.9 })).sent, 0.9)
+    await update({ temperature: 1.2 })
+    t.strictSame((await answer()).sent, 1.2)
+  })
+
+  t.test('that is none is refused, with the event that had it', async t => {
+    const { answer, fail, update } = await asked(t)
+    await update({ temperature: 0.7 })
+    t.match(await fail({ type: 'session.update', event_id: 'a', session: { temperature: 2.5, voice: 'verse' } }),
+      { type: 'invalid_request_error', code: 'invalid_value', param: 'session.temperature', event_id: 'a' })
+    t.match(await fail({ type: 'session.update', event_id: 'b', session: { temperature: 'hot' } }), { code: 'invalid_type', param: 'session.temperature', event_id: 'b' })
+    t.match(await fail({ type: 'response.create', event_id: 'c', response: { temperature: -1 } }), { code: 'invalid_value', param: 'response.temperature', event_id: 'c' })
+    t.match(await fail({ type: 'session.update', session: { temperature: 1.4, voice: 'no such voice' } }), { code: 'invalid_value', param: 'session.voice' })
+    t.strictSame(await answer(), { shown: [0.7, 0.7], sent: 0.7 }, 'nothing of a refused event counts')
+  })
 })

@@ -2,14 +2,12 @@ import type { ResponseObject } from '../events/response-object.js'
 import type { Item } from '../events/items.js'
 import type { Outgoing } from '../events/server.js'
 import type { Dialect, DialectFactory, Spoken } from './dialect.js'
+import { DEFAULT_TEMPERATURE, Temperature } from './temperature.js'
 
 // The retired beta (`OpenAI-Beta: realtime=v1`), PROTOCOL sections 3.3, 7.9 and 14. Everything that differs
-// from GA is in this file.
+// from GA is in this file, but for the temperature, which is beside it.
 
 type Fields = Record<string, unknown>
-
-/** What a session and its responses show when a client sets no other. Kept for the client, not applied. */
-const DEFAULT_TEMPERATURE = 0.8
 
 /** Server events that only have another name. */
 export const betaNames: Record<string, string> = {
@@ -63,14 +61,14 @@ class Beta implements Dialect {
   readonly audioDelta = 'response.audio.delta'
   readonly #conversationId: string
   #type = 'realtime'
-  #temperature = DEFAULT_TEMPERATURE
-  /** Of the event being handled: it counts once the core has taken the event. */
-  #asked: number | null = null
-  /** Of responses under way that have their own. */
-  readonly #temperatures = new Map<string, number>()
+  readonly #temperature = new Temperature()
 
   constructor (conversationId: string) {
     this.#conversationId = conversationId
+  }
+
+  get temperature (): number | undefined {
+    return this.#temperature.wanted
   }
 
   hear (event: Spoken): Spoken {
@@ -82,7 +80,7 @@ class Beta implements Dialect {
       case 'conversation.item.create':
         return { ...event, item: gaItem(event.item) }
       case 'response.create':
-        this.#asked = temperatureOf(event.response)
+        this.#temperature.ask(event, 'response')
         return isObject(event.response) ? { ...event, response: gaResponse(event.response) } : event
       default:
         return event
@@ -94,11 +92,11 @@ class Beta implements Dialect {
       case 'session.created':
       case 'session.updated':
         this.#type = event.session.type
-        if (event.type === 'session.updated') this.#temperature = this.#taken() ?? this.#temperature
+        if (event.type === 'session.updated') this.#temperature.updated()
         send({
           ...event,
           type: this.#type === 'transcription' ? `transcription_${event.type}` : event.type,
-          session: betaSession(event.session, this.#temperature)
+          session: betaSession(event.session, this.#temperature.shown)
         })
         if (event.type === 'session.created' && this.#type === 'realtime') {
           send({ type: 'conversation.created', conversation: { id: this.#conversationId, object: 'realtime.conversation' } })
@@ -115,10 +113,10 @@ class Beta implements Dialect {
         return
       case 'response.created':
       case 'response.done':
-        send({ ...event, response: betaResponse(event.response, this.#temperatureFor(event.response)) })
+        send({ ...event, response: betaResponse(event.response, this.#temperature.of(event.response)) })
         return
       case 'error':
-        this.#asked = null
+        this.#temperature.refused()
         send({ ...event, error: betaError(event.error) })
         return
       default:
@@ -127,22 +125,8 @@ class Beta implements Dialect {
   }
 
   #hearUpdate (event: Spoken, type: string): Spoken {
-    this.#asked = temperatureOf(event.session)
+    this.#temperature.ask(event, 'session')
     return isObject(event.session) ? { ...event, session: gaSession(event.session, type) } : event
-  }
-
-  #taken (): number | null {
-    const asked = this.#asked
-    this.#asked = null
-    return asked
-  }
-
-  /** `response.create` is answered before the next event is heard, so what was asked for is this response's. */
-  #temperatureFor ({ id, status }: ResponseObject): number {
-    const own = status === 'in_progress' ? this.#taken() : this.#temperatures.get(id)
-    if (status !== 'in_progress') this.#temperatures.delete(id)
-    else if (own !== null && own !== undefined) this.#temperatures.set(id, own)
-    return own ?? this.#temperature
   }
 }
 
@@ -274,10 +258,6 @@ function betaFormat (format: unknown): string {
 /** Beta clients may leave out what kind of tool it is: there is one. */
 function gaTools (tools: unknown): unknown {
   return Array.isArray(tools) ? tools.map((tool: unknown) => isObject(tool) ? { type: 'function', ...tool } : tool) : tools
-}
-
-function temperatureOf (options: unknown): number | null {
-  return isObject(options) && typeof options.temperature === 'number' ? options.temperature : null
 }
 
 function isObject (value: unknown): value is Fields {

@@ -11,7 +11,12 @@ export type Spoken = { type: string } & Record<string, unknown>
 export interface Dialect {
   /** The dialect's name of `response.output_audio.delta`: these frames are written by hand. */
   readonly audioDelta: string
-  /** A client's event in GA's words. What it does not understand it leaves as it is, for the schema to refuse. */
+  /** The sampling temperature that the client wants of the response being made; undefined if it never said. GA cannot say it. */
+  readonly temperature: number | undefined
+  /**
+   * A client's event in GA's words. What it does not understand it leaves as it is, for the schema to refuse; what
+   * GA has no schema for it refuses itself, with a RealtimeError.
+   */
   hear (event: Spoken): Spoken
   /** Passes on what the client is told instead of a GA event: one event, several, or none. */
   say (event: Outgoing, send: (event: Spoken) => void): void

@@ -14,7 +14,7 @@ const checks = new Map(clientEvents.map(schema => {
 export type Parsed = { event: ClientEvent, error?: never } | { event?: never, error: RealtimeError, eventId: string | null }
 
 /**
- * Reads one text frame (PROTOCOL section 5), in the client's dialect if it is not GA. Never throws.
+ * Reads one text frame (PROTOCOL section 5), in the client's dialect if it is not GA. Throws only what is the server's own fault.
  *
  * @param strict whether a parameter that no schema knows is an error, as it is at the hosted API
  */
@@ -36,7 +36,12 @@ export function parseClientEvent (frame: string, dialect: Dialect | null = null,
     return { error: new RealtimeError('invalid_type', { param: 'type', message: 'Invalid type for \'type\': expected string.' }), eventId }
   }
 
-  if (dialect !== null) value = dialect.hear(value as Spoken)
+  try {
+    if (dialect !== null) value = dialect.hear(value as Spoken)
+  } catch (error) {
+    if (error instanceof RealtimeError) return { error, eventId }
+    throw error
+  }
   const check = checks.get((value as Spoken).type)
   if (check === undefined) {
     const message = `Invalid value: '${type.slice(0, 64)}'. Supported values are: ${[...checks.keys()].map(name => `'${name}'`).join(', ')}.`
