@@ -38,7 +38,7 @@ export function clientEntry (given: ClientItem, reader: AudioReader, param: stri
     }))
   }
   if (pending.length > 0) {
-    entry.transcribed = Promise.all(pending).then(() => {})
+    entry.transcribed = Promise.all(pending).then(() => { delete entry.transcribed })
     // The response that needs the words reports the fault.
     entry.transcribed.catch(() => {})
   }

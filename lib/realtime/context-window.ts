@@ -4,6 +4,9 @@ import type { Item } from './events/items.js'
 import type { Settings } from './settings.js'
 import { estimateTokens, IMAGE_TOKENS } from './usage.js'
 
+/** What a call, and what its result, take besides their words: an id, a role, brackets. */
+const CALL_TOKENS = 12
+
 /**
  * How much of a conversation the model is sent (PROTOCOL section 13: truncation). Only its view is cut:
  * the items stay, and the client is told nothing. Tokens are estimated.
@@ -50,8 +53,13 @@ export class ContextWindow {
   }
 }
 
+/** Reads lengths only: it is asked of every item in every turn. */
 function tokensOf (item: Item): number {
-  if (item.type !== 'message') return estimateTokens(JSON.stringify(item))
+  switch (item.type) {
+    case 'function_call': return estimateTokens(item.name, item.arguments) + CALL_TOKENS
+    case 'function_call_output': return estimateTokens(item.output) + CALL_TOKENS
+    case 'mcp_call': return estimateTokens(item.name, item.arguments, item.output ?? item.error?.message ?? '') + 2 * CALL_TOKENS
+  }
   let tokens = 0
   for (const part of item.content) {
     if (part.type === 'input_image') tokens += IMAGE_TOKENS

@@ -7,7 +7,7 @@ export interface Entry {
   item: Item
   /** Audio of a spoken message, either side: of its first part that has any. */
   recording?: Recording
-  /** Settles when a spoken user message has its transcript; rejects if transcription failed. */
+  /** While a spoken user message has no transcript: settles when it has; rejects, and stays, if transcription failed. */
   transcribed?: Promise<void>
   /** In the model's history but never on the wire: a tool call the server ran for a character. */
   hidden?: boolean

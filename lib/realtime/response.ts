@@ -131,9 +131,13 @@ export class Response {
     const { context, turn } = this.plan
     const entries = context()
     const last = turn?.entry ?? entries.at(-1)
-    // What could not be understood fails the answer to it, and none after.
-    const heard = entries.map(entry => entry === last ? entry.transcribed : entry.transcribed?.catch(() => {}))
-    await abortable(Promise.all(heard), signal)
+    const heard: Promise<void>[] = []
+    for (const entry of entries) {
+      if (entry.transcribed === undefined) continue
+      // What could not be understood fails the answer to it, and none after.
+      heard.push(entry === last ? entry.transcribed : entry.transcribed.catch(() => {}))
+    }
+    if (heard.length > 0) await abortable(Promise.all(heard), signal)
     if (turn === null) return true
     this.#scope.observer.stage?.('stt_final', (performance.now() - turn.endedAt) / 1000)
     return turn.entry.item.type !== 'message' || textOf(turn.entry.item) !== ''

@@ -117,6 +117,7 @@ export class Turns implements ListenerHooks {
     const of = { item_id: utterance.itemId, content_index: 0 }
     const transcribed = utterance.transcript.then(transcript => {
       if (entry.item.type === 'message' && entry.item.role === 'user') entry.item.content = [{ type: 'input_audio', transcript }]
+      delete entry.transcribed
       if (!session.transcribes) return
       session.outbox.send({ type: 'conversation.item.input_audio_transcription.completed', ...of, transcript, usage: { type: 'duration', seconds } })
     }, error => {

@@ -36,8 +36,10 @@ export class TokenCount {
   }
 }
 
-export function estimateTokens (text: string): number {
-  return Math.ceil(text.length / CHARACTERS_PER_TOKEN)
+export function estimateTokens (...texts: string[]): number {
+  let length = 0
+  for (const text of texts) length += text.length
+  return Math.ceil(length / CHARACTERS_PER_TOKEN)
 }
 
 /** An image is no text: its address would count for thousands. */
