@@ -73,6 +73,7 @@ async function start ({ host, port, logLevel, tls, trustProxy, options }: Server
     return
   }
   process.stdout.write(`Dramatis listens on ${url}\n`)
+  process.stdout.write(`Open ${url} in a browser to talk.\n`)
   process.stdout.write(`Connect an OpenAI Realtime client to ${url.replace(/^http/, 'ws')}/v1/realtime${isDemo ? '; the demo brain answers until LLM_BASE_URL names a language model' : ''}.\n`)
 }
 
