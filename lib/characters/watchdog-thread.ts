@@ -171,7 +171,8 @@ export class WatchdogThread {
     })
     worker.on('error', () => { this.#worker = undefined })
     this.#ready = new Promise(resolve => { worker.once('message', resolve).once('exit', resolve) })
-    this.#ready.then(() => worker.unref())
+    // Not one that is being stopped: who waits for its end would wait in a process that has nothing to stay for
+    this.#ready.then(() => { if (this.#worker === worker) worker.unref() })
     this.#port = port1
     looks.set(this.#id, guard => this.#look(guard))
   }

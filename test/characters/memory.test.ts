@@ -1,6 +1,9 @@
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
 import t from 'tap'
+import { character, createLibrary } from './casts.js'
 
 const script = join(import.meta.dirname, '../../bench/characters/cycles.ts')
 
@@ -21,4 +24,13 @@ t.test('sessions that open, reload, talk and close in every order leave nothing'
   t.equal(left.live, 0)
   t.equal(left.after, left.before, 'handles are back to the start')
   t.equal(left.listeners, 0)
+})
+
+t.test('a library that is closed before its thread has started keeps the process until it is closed', async t => {
+  // Whoever awaits the end of a thread that the process does not stay for may never hear of it
+  const unref = t.capture(Worker.prototype, 'unref')
+  const { library } = createLibrary(t, { 'a.ts': character('a') })
+  await library.close()
+  await setImmediate()
+  t.strictSame(unref(), [])
 })
