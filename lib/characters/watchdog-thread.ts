@@ -18,6 +18,12 @@ export interface Stall extends Sighting { ms: number }
 /** Milliseconds between two looks at the clock, and between two signs of life. */
 const TICK = 40
 
+/** Milliseconds without anything to watch after which the thread sleeps. */
+const REST = 1000
+
+/** Milliseconds, after twice its limit, after which a guarded call can only go on because its interruption was lost. */
+const LATE = 200
+
 // Cells of the shared memory: signs of life, guarded calls begun and ended (odd: one runs), its limit, when it began
 const BEAT = 0
 const GUARD = 1
@@ -35,7 +41,7 @@ function clock (): number {
  * The thread's own code: it gets to the thread as text, so that the thread needs no file, no loader,
  * and starts in a few milliseconds from source as well as from the build. It may use nothing from outside.
  */
-function watch (require: NodeJS.Require, cells: Int32Array, port: MessagePort, id: string, tick: number, stallMs: number, clock: () => number): void {
+function watch (require: NodeJS.Require, cells: Int32Array, port: MessagePort, id: string, tick: number, stallMs: number, lateMs: number, clock: () => number): void {
   const inspector = require('node:inspector') as typeof import('node:inspector')
   const { writeSync } = require('node:fs') as typeof import('node:fs')
   let beat = -1
@@ -44,6 +50,7 @@ function watch (require: NodeJS.Require, cells: Int32Array, port: MessagePort, i
   let guard = 0
   let looks = 0
   let looking = false
+  let ending = false
   let told = false
   let top: { file: string } | undefined
   let timer: NodeJS.Timeout | undefined
@@ -67,6 +74,25 @@ function watch (require: NodeJS.Require, cells: Int32Array, port: MessagePort, i
     })
   }
 
+  /**
+   * V8 interrupts once: if that hit what an inspector evaluated in the midst of the code, it ended this, and the
+   * code goes on for ever. Interrupted once more, it meets the end that it should have met.
+   */
+  function end (): void {
+    if (ending) return
+    const session = new inspector.Session()
+    try {
+      session.connectToMainThread()
+    } catch {
+      return
+    }
+    ending = true
+    session.post('Runtime.terminateExecution', () => {
+      ending = false
+      session.disconnect()
+    })
+  }
+
   function check (): void {
     const now = performance.now()
     const currentGuard = Atomics.load(cells, 1)
@@ -76,10 +102,12 @@ function watch (require: NodeJS.Require, cells: Int32Array, port: MessagePort, i
     }
     // Early, as this thread may get its turn late on a busy machine; and once more, nearer to the end
     const due = [0.3, 0.7][looks]
-    if (guard % 2 === 1 && due !== undefined && clock() - Atomics.load(cells, 3) > Atomics.load(cells, 2) * due) {
+    const limit = Atomics.load(cells, 2)
+    const ran = guard % 2 === 1 ? clock() - Atomics.load(cells, 3) : 0
+    if (due !== undefined && ran > limit * due) {
       looks++
       look(guard)
-    }
+    } else if (ran > limit * 2 + lateMs) end()
     const currentBeat = Atomics.load(cells, 0)
     if (currentBeat !== beat) {
       beat = currentBeat
@@ -141,6 +169,7 @@ export class WatchdogThread {
   #worker: Worker | undefined
   #port: MessagePort | undefined
   #beats: NodeJS.Timeout | undefined
+  #rest: NodeJS.Timeout | undefined
   #beatAt = 0
   readonly #id = randomUUID()
   #stalled: Sighting['frames'] | undefined
@@ -158,7 +187,7 @@ export class WatchdogThread {
   start (): void {
     if (this.#worker !== undefined) return
     const { port1, port2 } = new MessageChannel()
-    const code = `const { workerData } = require('node:worker_threads'); const __name = value => value; (${watch.toString()})(require, workerData.cells, workerData.port, '${this.#id}', ${TICK}, ${this.#options.stallMs}, ${clock.toString()})`
+    const code = `const { workerData } = require('node:worker_threads'); const __name = value => value; (${watch.toString()})(require, workerData.cells, workerData.port, '${this.#id}', ${TICK}, ${this.#options.stallMs}, ${LATE}, ${clock.toString()})`
     const worker = this.#worker = new Worker(code, {
       eval: true,
       execArgv: [],
@@ -177,16 +206,24 @@ export class WatchdogThread {
     looks.set(this.#id, guard => this.#look(guard))
   }
 
-  /** Watches, or sleeps. */
+  /** Watches, or sleeps: not at once, as on a quiet server one session often follows another. */
   watch (on: boolean): void {
-    clearInterval(this.#beats)
-    this.#port?.postMessage(on)
-    this.#beatAt = performance.now()
-    if (on) this.#beats = setInterval(() => this.#beat(), TICK).unref()
+    clearTimeout(this.#rest)
+    if (on && this.#beats === undefined) {
+      this.#beatAt = performance.now()
+      this.#beats = setInterval(() => this.#beat(), TICK).unref()
+      this.#port?.postMessage(true)
+    } else if (!on) {
+      this.#rest = setTimeout(() => {
+        this.#sleep()
+        this.#port?.postMessage(false)
+      }, REST).unref()
+    }
   }
 
   async stop (): Promise<void> {
-    clearInterval(this.#beats)
+    clearTimeout(this.#rest)
+    this.#sleep()
     looks.delete(this.#id)
     this.#port?.close()
     const worker = this.#worker
@@ -217,6 +254,11 @@ export class WatchdogThread {
     if (guard === 0) this.#stalled = frames
     else if (guard > 0) this.#seen = { guard, frames }
     return JSON.stringify(frames)
+  }
+
+  #sleep (): void {
+    clearInterval(this.#beats)
+    this.#beats = undefined
   }
 
   #beat (): void {
