@@ -1,5 +1,7 @@
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
+import { writeFileSync } from 'node:fs'
 import { connect as connectTcp } from 'node:net'
+import { join } from 'node:path'
 import { RealtimeAgent, RealtimeSession } from '@openai/agents-realtime'
 import OpenAI6 from 'openai'
 import { OpenAIRealtimeWS as Beta6 } from 'openai/beta/realtime/ws'
@@ -11,6 +13,7 @@ import t, { type Test } from 'tap'
 import * as undici from 'undici'
 import { WebSocket as Ws } from 'ws'
 import { createCharacters, type Connection, type EventConnection } from '../../lib/client/index.js'
+import { v2 } from '../support/cards.js'
 import { castOf, characterSource } from '../support/casts.js'
 import { startServer, type TestServer } from '../support/server.js'
 
@@ -116,6 +119,54 @@ for (const [name, connect] of Object.entries(connections)) {
     t.equal((await characters.list()).directory, 'team/good', 'a reload that failed has changed nothing')
   })
 }
+
+t.test('a client brings characters of its own, alone or over others, and a version back', async t => {
+  const server = await serve(t)
+  const characters = createCharacters(await connections['a WebSocket of ws']!(t, server))
+  const zoe = { name: 'Zoe', instructions: { prompt: 'You are Zoe.' } }
+  const own = await characters.reload({ characters: [zoe, v2('Keeper') as never] })
+  t.match(own, { directory: 'inline', loaded_count: 2, errors: [], version: /^[0-9a-f]{12}$/ })
+  t.equal((await characters.list()).version, own.version)
+  const layered = await characters.reload(['team/good', { characters: [{ ...zoe, name: 'Ada' }] }])
+  t.match(layered, { directory: 'team/good+inline', loaded_count: 2, characters: [{ name: 'Ada' }, { name: 'Ben' }] })
+  const { version } = await characters.reload('team/good')
+  t.match(await characters.reload(`team/good@${version}`), { directory: `team/good@${version}`, version })
+  await t.rejects(characters.reload(['team/good', 'nowhere']), { code: 'directory_not_allowed', param: 'sources' })
+  await t.rejects(characters.reload({ characters: [] }), { code: 'invalid_value', param: 'characters' })
+  const broken = characters.reload({ characters: [{ name: '', instructions: {} }] })
+  await t.rejects(broken, { code: 'no_valid_characters', errors: [{ file: 'characters[0]', code: 'invalid_character' }] })
+})
+
+t.test('edits are told to who watches, and to nobody who has stopped', async t => {
+  const team = t.testdir({ ...castOf('Ada', 'Ben') })
+  const server = await startServer(t, { apiKeys: [key], characters: { directory: team, watch: true } })
+  const socket = await connections['a WebSocket of ws']!(t, server) as Ws
+  const characters = createCharacters(socket)
+  const told = new EventEmitter()
+  const stop = await characters.watch(report => told.emit('changed', report), { broken: errors => told.emit('broken', errors) })
+  const stopOther = await characters.watch(() => told.emit('other'))
+
+  const changed = once(told, 'changed')
+  const other = once(told, 'other')
+  writeFileSync(join(team, 'ada.ts'), characterSource('Ada', 'greeting: \'Again.\''))
+  t.match(await changed, [{ directory: 'default', loaded_count: 2, version: /^[0-9a-f]{12}$/, reason: undefined }])
+  await other
+
+  const broken = once(told, 'broken')
+  writeFileSync(join(team, 'ben.ts'), 'export default {\n  name: }\n')
+  t.match(await broken, [[{ file: 'ben.ts', line: 2, code: 'syntax_error' }]])
+
+  stopOther()
+  const again = once(told, 'changed')
+  writeFileSync(join(team, 'ben.ts'), characterSource('Ben', 'greeting: \'Again.\''))
+  await again
+  const sent: string[] = []
+  socket.send = (data: unknown) => { sent.push(String(data)) }
+  stop()
+  stop()
+  t.match(sent.map(text => JSON.parse(text)), [{ type: 'session.characters.list', watch: false }])
+  t.equal(socket.listenerCount('message'), 0, 'nothing is left behind')
+})
 
 t.test('requests at the same time get each their own answer', async t => {
   const server = await serve(t)
