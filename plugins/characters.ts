@@ -1,6 +1,9 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { createCharacterLibrary } from '../lib/characters/library.js'
+import type { Key } from '../lib/access/keyring.js'
+import type { SessionFacts } from '../lib/characters/character.js'
+import { createCharacterLibrary, type CharacterLibrary } from '../lib/characters/library.js'
+import type { CharacterRegistry } from '../lib/characters/registry.js'
 import { RealtimeError } from '../lib/errors.js'
 import { OptionsError } from '../lib/options.js'
 import { createId } from '../lib/realtime/ids.js'
@@ -65,24 +68,32 @@ async function checkDefaultCast (fastify: FastifyInstance): Promise<void> {
   if (typeof name === 'string' && !names.includes(name)) throw new OptionsError(`The default character '${name}' is not in the cast of ${directory}: ${names.join(', ')}.`)
 }
 
-/**
- * Fills `request.characters`. Rejects with a `RealtimeError`, param `characters`, if the request names a
- * directory that has none.
- */
-export async function openCast (request: FastifyRequest): Promise<void> {
-  const { characters: directory } = request.query as { characters?: string }
-  const session = { id: createId('sess'), startedAt: new Date(), language: null }
-  const { roots } = request.apiKey?.limits ?? {}
-  const registry = await request.server.dramatisLibrary.open(session, directory, roots).catch(error => {
-    throw error instanceof RealtimeError ? new RealtimeError(error.code, { message: error.message, param: 'characters' }) : error
+/** A cast that somebody named, or the default one. Rejects with a `RealtimeError` of that field if a named one has no character. */
+export async function openNamed (session: SessionFacts, { library, key, directory, param }: Named): Promise<CharacterRegistry> {
+  const registry = await library.open(session, directory, key?.limits.roots).catch(error => {
+    throw error instanceof RealtimeError ? new RealtimeError(error.code, { message: error.message, param }) : error
   })
+  if (registry.size > 0 || directory === undefined) return registry
+  const { errors } = registry.report
+  await registry.purge()
+  throw new RealtimeError('no_valid_characters', { param, details: errors })
+}
+
+interface Named { library: CharacterLibrary, key: Key | null, directory: string | undefined, param: string }
+
+/** Fills `request.characters` with the cast of the ephemeral key, or with the one that the URL names, or the default one. */
+export async function openCast (request: FastifyRequest): Promise<void> {
+  const { characters } = request.query as { characters?: string }
+  const pinned = request.clientSecret?.cast ?? undefined
+  if (pinned !== undefined && characters !== undefined) {
+    throw new RealtimeError('invalid_value', { param: 'characters', message: 'This key brings a cast of its own: leave \'characters\' out.' })
+  }
+  const session = { id: createId('sess'), startedAt: new Date(), language: null }
+  const registry = await openNamed(session, { library: request.server.dramatisLibrary, key: request.apiKey, directory: pinned ?? characters, param: 'characters' })
   request.characters = registry
   request.server.dramatisMetrics.charactersLoaded(session.id, registry.size)
   // The connection went while the cast was loading: nobody else will come to let it go.
   if (request.raw.socket.destroyed) await closeCast(request)
-  if (registry.size === 0 && directory !== undefined) {
-    throw new RealtimeError('no_valid_characters', { param: 'characters', details: registry.report.errors })
-  }
 }
 
 /** Lets the request's cast go. Idempotent. */

@@ -6,6 +6,8 @@ export interface ClientSecret<T = unknown> {
   /** Name of the API key it was made with, whose limits are its own; null where none was needed. */
   key: string | null
   configuration: T
+  /** The cast that its sessions begin with, in the version that it had when the key was made: `team@1f2e3d4c5b6a`; null: whichever. */
+  cast: string | null
 }
 
 /** Where ephemeral keys live until they expire. A fleet of servers shares one that is not in memory. */
@@ -40,7 +42,7 @@ export class MemorySecrets<T> implements ClientSecretStore<T> {
   }
 
   async add (key: string, secret: ClientSecret<T>, expiresAt: number): Promise<void> {
-    const bytes = JSON.stringify(secret.configuration).length
+    const bytes = JSON.stringify(secret.configuration).length + (secret.cast?.length ?? 0)
     if (!this.#hasRoom(bytes)) this.#forgetExpired()
     if (!this.#hasRoom(bytes)) {
       throw new RealtimeError('rate_limit_exceeded', { message: `The server holds ${this.#secrets.size} ephemeral keys, as many as it may. Wait until some have expired.` })

@@ -84,6 +84,8 @@ export class CharacterRegistry {
   get directory (): string { return this.#report.directory }
   /** Of the content of its files. */
   get version (): string { return this.#version }
+  /** Its directory in this very version, whatever happens to the files: `team@1f2e3d4c5b6a`. */
+  get pinned (): string { return /@[0-9a-f]{12}$/.test(this.directory) ? this.directory : `${this.directory}@${this.#version}` }
   get size (): number { return this.#characters.length }
   /** Reloads under way and waiting. */
   get reloading (): number { return this.#reloading }

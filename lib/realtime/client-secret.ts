@@ -12,7 +12,10 @@ const Request = Type.Object({
     anchor: Type.Optional(OneOf('created_at')),
     seconds: Type.Optional(Type.Integer({ minimum: 10, maximum: 7200, description: 'Default 600.' }))
   })),
-  session: Type.Optional(SessionUpdate)
+  session: Type.Optional(Type.Object({
+    ...SessionUpdate.properties,
+    characters_directory: Type.Optional(Type.String({ minLength: 1, maxLength: 4096, description: 'The cast that its sessions begin with, in the version that it has now or in one that is named.' }))
+  }))
 })
 const compiled = TypeCompiler.Compile(Request)
 
@@ -22,6 +25,8 @@ const DEFAULT_SECONDS = 600
 export interface SecretRequest {
   seconds: number
   configuration: Static<typeof SessionUpdate>
+  /** The cast to pin; undefined: none. */
+  directory: string | undefined
 }
 
 /** Reads a request for an ephemeral key. Throws the error that `session.update` would be answered with. */
@@ -30,5 +35,6 @@ export function readSecretRequest (body: unknown, strict: boolean): SecretReques
   if (!compiled.Check(request)) throw explain(Request, request)
   const unknown = strict ? findUnknown(Request, request) : null
   if (unknown !== null) throw new RealtimeError('unknown_parameter', { param: unknown, message: `Unknown parameter: '${unknown}'.` })
-  return { seconds: request.expires_after?.seconds ?? DEFAULT_SECONDS, configuration: request.session ?? { type: 'realtime' } }
+  const { characters_directory: directory, ...configuration } = request.session ?? { type: 'realtime' as const }
+  return { seconds: request.expires_after?.seconds ?? DEFAULT_SECONDS, configuration, directory }
 }

@@ -1,8 +1,12 @@
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
 import { MemorySecrets } from '../../lib/access/client-secrets.js'
-import { cannedEngines } from '../support/engines.js'
+import { castOf, characterSource } from '../support/casts.js'
+import { cannedEngines, says } from '../support/engines.js'
+import { refusal } from '../support/refusal.js'
 import { startServer, type TestServer } from '../support/server.js'
 import type { DramatisOptions } from '../../app.js'
 
@@ -19,6 +23,8 @@ async function post (server: TestServer, path: string, body: unknown, authorizat
   })
   return { status: response.status, body: await response.json() as any }
 }
+
+const url = (server: TestServer) => `ws://127.0.0.1:${server.port}/v1/realtime`
 
 async function statusOf (server: TestServer, value: string): Promise<number> {
   const socket = new WebSocket(`ws://127.0.0.1:${server.port}/v1/realtime`, { headers: bearer(value) })
@@ -72,6 +78,52 @@ t.test('a configured character is the one who speaks', async t => {
   t.equal(client.of('session.created')[0]!.session.character, names[1])
 })
 
+t.test('a key can be bound to a cast: its sessions have it in the version of that moment', async t => {
+  const directory = t.testdir({ default: castOf('Ada'), team: { ...castOf('Tim'), winter: castOf('Ivo') }, empty: {} })
+  const path = (...names: string[]) => join(directory, ...names)
+  const server = await start(t, { ...cannedEngines(({ messages }) => says(String(messages[0]!.content))), characters: { directory: path('default'), roots: { team: path('team'), empty: path('empty') }, watch: true } })
+  const bind = (more: object) => post(server, 'client_secrets', { session: { type: 'realtime', output_modalities: ['text'], ...more } })
+  const { body } = await bind({ characters_directory: 'team' })
+  t.match(body.session, { characters: ['Tim'], character: 'Tim', characters_directory: /^team@[0-9a-f]{12}$/ })
+  const winter = await bind({ characters_directory: 'team/winter', character: 'Ivo' })
+  t.match(winter.body.session, { character: 'Ivo', characters_directory: /^team\/winter@/ })
+  t.match((await bind({ characters_directory: body.session.characters_directory })).body.session, { characters_directory: body.session.characters_directory })
+  const beta = await post(server, 'sessions', { modalities: ['text'], characters_directory: 'team' })
+  t.equal(beta.body.characters_directory, body.session.characters_directory)
+
+  const early = await server.connect('', [], bearer(body.value))
+  early.send({ type: 'session.characters.list' })
+  const version = body.session.characters_directory.slice('team@'.length)
+  t.match(await early.next('session.characters.listed'), { directory: body.session.characters_directory, version })
+  const follower = await server.connect('?characters=team', [], bearer(key))
+  follower.send({ type: 'session.characters.list', watch: true })
+  await follower.next('session.characters.listed')
+  writeFileSync(path('team', 'tim.ts'), characterSource('Tim').replace('You are Tim.', 'You are Tim the second.'))
+  await follower.next('session.characters.reloaded')
+  const late = await server.connect('', [], bearer(body.value))
+  for (const client of [early, late]) t.match(await client.ask('Who are you?', {}), 'You are Tim.')
+
+  await t.test('and if that is no longer kept, it says so', async t => {
+    const editor = await server.connect('?characters=team', [], bearer(key))
+    for (let edit = 0; edit < 5; edit++) {
+      writeFileSync(path('team', 'tim.ts'), characterSource('Tim', `temperature: 0.${edit}`))
+      editor.send({ type: 'session.characters.reload', directory: 'team' })
+      await editor.next('session.updated')
+    }
+    t.match(await refusal(url(server), bearer(body.value)), { status: 400, body: { error: { code: 'version_not_found', param: 'characters' } } })
+  })
+  await t.test('what cannot be bound is refused when the key is made', async t => {
+    const param = 'session.characters_directory'
+    t.match(await bind({ characters_directory: 'nowhere' }), { status: 400, body: { error: { code: 'directory_not_allowed', param } } })
+    t.match(await bind({ characters_directory: 'team@000000000000' }), { status: 400, body: { error: { code: 'version_not_found', param } } })
+    t.match(await bind({ characters_directory: 'empty' }), { status: 400, body: { error: { code: 'no_valid_characters', param } } })
+    t.match(await bind({ characters_directory: 7 }), { status: 400, body: { error: { code: 'invalid_type', param } } })
+    t.match(await bind({ characters_directory: 'team', character: 'Ada' }), { status: 400, body: { error: { code: 'invalid_value', param: 'session.character' } } })
+    const { body: { value } } = await bind({ characters_directory: 'team' })
+    t.match(await refusal(`${url(server)}?characters=team`, bearer(value)), { status: 400, body: { error: { code: 'invalid_value', param: 'characters' } } })
+  })
+})
+
 t.test('an empty request is enough', async t => {
   const server = await start(t)
   t.match(await post(server, 'client_secrets', {}), { status: 200, body: { session: { type: 'realtime' } } })
@@ -121,16 +173,16 @@ t.test('a key lives for 10 to 7200 seconds', async t => {
 t.test('an expired key is none, and makes place for another', async t => {
   let now = 1000
   const secrets = new MemorySecrets<string>(2, 20, () => now)
-  await secrets.add('one', { key: null, configuration: 'first' }, 1010)
-  await secrets.add('two', { key: null, configuration: 'second' }, 1100)
-  await t.rejects(secrets.add('three', { key: null, configuration: 'third' }, 1100), { code: 'rate_limit_exceeded' })
-  t.strictSame(await secrets.find('one'), { key: null, configuration: 'first' })
+  await secrets.add('one', { key: null, cast: null, configuration: 'first' }, 1010)
+  await secrets.add('two', { key: null, cast: null, configuration: 'second' }, 1100)
+  await t.rejects(secrets.add('three', { key: null, cast: null, configuration: 'third' }, 1100), { code: 'rate_limit_exceeded' })
+  t.strictSame(await secrets.find('one'), { key: null, cast: null, configuration: 'first' })
   now = 1010
   t.equal(await secrets.find('one'), null)
-  t.strictSame(await secrets.find('two'), { key: null, configuration: 'second' })
-  await secrets.add('three', { key: null, configuration: 'third' }, 1100)
+  t.strictSame(await secrets.find('two'), { key: null, cast: null, configuration: 'second' })
+  await secrets.add('three', { key: null, cast: null, configuration: 'third' }, 1100)
   now = 1100
-  await t.rejects(secrets.add('four', { key: null, configuration: 'more than there is room for' }, 1200), { code: 'rate_limit_exceeded' })
+  await t.rejects(secrets.add('four', { key: null, cast: null, configuration: 'more than there is room for' }, 1200), { code: 'rate_limit_exceeded' })
 })
 
 t.test('there are only so many keys at a time', async t => {

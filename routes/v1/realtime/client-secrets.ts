@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Key } from '../../../lib/access/keyring.js'
 import { RealtimeError } from '../../../lib/errors.js'
 import { Casting } from '../../../lib/realtime/casting.js'
 import { readSecretRequest } from '../../../lib/realtime/client-secret.js'
@@ -8,8 +9,10 @@ import type { SessionObject, SessionUpdate } from '../../../lib/realtime/events/
 import { createId } from '../../../lib/realtime/ids.js'
 import { checkConfiguration } from '../../../lib/realtime/sizes.js'
 import { startingSettings, updateSettings } from '../../../lib/realtime/settings.js'
+import { openNamed } from '../../../plugins/characters.js'
 
-interface Made { value: string, expires_at: number, session: SessionObject }
+type Preview = SessionObject & { characters_directory?: string }
+interface Made { value: string, expires_at: number, session: Preview }
 
 /** Ephemeral keys for clients that must not know an API key (PROTOCOL section 2.2), in GA's and in beta's shape. */
 export default async function clientSecrets (fastify: FastifyInstance): Promise<void> {
@@ -29,12 +32,12 @@ export default async function clientSecrets (fastify: FastifyInstance): Promise<
   })
 
   async function make (body: unknown, { apiKey }: FastifyRequest): Promise<Made> {
-    const { seconds, configuration } = readSecretRequest(body, options.strict)
+    const { seconds, configuration, directory } = readSecretRequest(body, options.strict)
     checkConfiguration(configuration, options.limits)
-    const session = await preview(configuration)
+    const session = await preview(configuration, directory, apiKey)
     const value = createId('ek')
     const expiresAt = Math.floor(Date.now() / 1000) + seconds
-    await secrets.add(value, { configuration, key: apiKey?.name ?? null }, expiresAt)
+    await secrets.add(value, { configuration, key: apiKey?.name ?? null, cast: session.characters_directory ?? null }, expiresAt)
     return { value, expires_at: expiresAt, session }
   }
 
@@ -53,15 +56,16 @@ export default async function clientSecrets (fastify: FastifyInstance): Promise<
     }
   }
 
-  /** The whole session as it will begin, with the default cast. Rejects if there can be no such session. */
-  async function preview (configuration: SessionUpdate): Promise<SessionObject> {
+  /** The whole session as it will begin, with the cast in the version it will have if one is named. Rejects if there can be no such session. */
+  async function preview (configuration: SessionUpdate, directory: string | undefined, apiKey: Key | null): Promise<Preview> {
     const settings = updateSettings(startingSettings(configuration.type), configuration)
-    const registry = await library.open({ id: createId('sess'), startedAt: new Date(), language: null })
+    const registry = await openNamed({ id: createId('sess'), startedAt: new Date(), language: null }, { library, key: apiKey, directory, param: 'session.characters_directory' })
     try {
       const casting = new Casting(registry, engines.tts, options.characters.default)
       casting.prepare(configuration)()
       const model = configuration.model ?? engines.llm.model
-      return describeSession({ id: registry.session.id, model, expiresAt: 0, settings, casting, registry, engines })
+      const session = describeSession({ id: registry.session.id, model, expiresAt: 0, settings, casting, registry, engines })
+      return directory === undefined ? session : { ...session, characters_directory: registry.pinned }
     } finally {
       await registry.purge()
     }
