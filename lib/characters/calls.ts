@@ -54,7 +54,7 @@ export class Calls {
     try {
       ({ result: value } = await namespace.callSoon(() => {
         this.#checkWanted(call)
-        const result = call.invoke(this.#context(call, controller.signal))
+        const result = call.invoke(this.#context(call, controller))
         if (!isThenable(result)) return result
         // Assimilating a promise calls its `then`: that is the character's code too. It is watched from here
         // on, as the cast may be replaced before anybody can wait for it
@@ -130,14 +130,15 @@ export class Calls {
     }
   }
 
-  #context (call: Call, signal: AbortSignal): ToolContext {
+  #context (call: Call, controller: AbortController): ToolContext {
     const { session, log } = this.#options
     const { id, startedAt, language, userName } = session
     const context: CharacterContext = {
       instructions: call.instructions,
       session: Object.freeze({ id, startedAt: new Date(startedAt), language, ...userName === undefined ? {} : { userName } }),
       helpers: createHelpers(language),
-      signal
+      // Made when it is asked for, which few prompts do: it costs more than the rest of the context.
+      get signal () { return controller.signal }
     }
     if (call.kind === 'prompt') return context as ToolContext
     const fields = { session: id, character: call.character.name }

@@ -25,7 +25,7 @@ export class Interrupted extends Error {
 }
 
 /** How long calls gather after others were made. */
-const GATHER_MS = 5
+const GATHER_MS = 10
 
 export class Watchdog {
   readonly #box: vm.Context

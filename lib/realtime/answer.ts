@@ -37,7 +37,8 @@ interface Round {
 
 /** A message under way. */
 interface Writing {
-  words: Channel<string>
+  push: (words: string) => void
+  end: () => void
   /** Makes sure that it has its place in the conversation. */
   open: () => void
 }
@@ -50,11 +51,16 @@ export class Answer {
   readonly #scope: AnswerScope
   readonly #plan: ResponsePlan
   readonly #speaker: Speaker
+  /** The character's own, but for those that one of the client's hides, of the same name. */
+  readonly #characterTools: readonly LlmTool[]
+  readonly #tools: LlmTool[]
 
   constructor (scope: AnswerScope, plan: ResponsePlan) {
     this.#scope = scope
     this.#plan = plan
     this.#speaker = new Speaker(scope, plan)
+    this.#characterTools = plan.character?.tools.filter(({ name }) => !plan.tools.some(tool => tool.name === name)) ?? []
+    this.#tools = [...plan.tools.map(({ name, description, parameters }) => ({ name, description, parameters })), ...this.#characterTools]
   }
 
   async run (): Promise<EndReason> {
@@ -63,16 +69,15 @@ export class Answer {
     const entries = this.#plan.context()
     const greeting = number !== null || (entries.length === 0 && opens) ? character?.greet(number ?? 0) : undefined
     if (greeting !== undefined) {
-      const { words } = this.#write(() => 'completed')
-      words.push(greeting)
-      words.end()
+      const message = this.#write(() => 'completed')
+      message.push(greeting)
+      message.end()
       await this.#speaker.done()
       return 'stop'
     }
 
     const { system, notes } = await makePrompt(character, this.#plan.instructions, signal, () => spokenIn(entries.map(({ item }) => item)))
-    const told = [system, ...notes.map(({ text }) => text)].join('')
-    const fitting = this.#plan.fit(entries, estimateTokens(told + JSON.stringify(this.#tools())))
+    const fitting = this.#plan.fit(entries, estimateTokens(system, ...notes.map(({ text }) => text), JSON.stringify(this.#tools)))
     const messages = placeNotes(chatMessages(system, fitting.map(entry => entry.item), opens), notes)
     let reason: EndReason = 'stop'
     for (let count = 0; count < MAX_ROUNDS; count++) {
@@ -95,7 +100,6 @@ export class Answer {
     const mustAnswer = count === MAX_ROUNDS - 1
     // A call that the client insists on is made once: after it the model is free to answer.
     const choice = count === 0 || toolChoice === 'none' ? toolChoice : 'auto'
-    const own = this.#characterTools()
     const round: Round = { text: '', reason: 'stop', characterCalls: [], clientCalls: 0 }
     const calls = new Map<number, FunctionCall | Round['characterCalls'][number]>()
     const asked = performance.now()
@@ -106,7 +110,7 @@ export class Answer {
 
     const events = llm.generate({
       messages,
-      tools: mustAnswer ? [] : this.#tools(),
+      tools: mustAnswer ? [] : this.#tools,
       toolChoice: mustAnswer ? 'none' : choice,
       ...llmOverrides(character, llm.name),
       ...temperature === undefined ? {} : { temperature },
@@ -123,12 +127,12 @@ export class Answer {
         case 'text':
           round.text += event.delta
           message ??= this.#write(status)
-          message.words.push(event.delta)
+          message.push(event.delta)
           break
         case 'tool_call': {
           if (round.text.trim() !== '') message?.open()
           const id = event.id || createId('call')
-          if (own.some(tool => tool.name === event.name)) calls.set(event.index, { id, name: event.name, arguments: '' })
+          if (this.#characterTools.some(tool => tool.name === event.name)) calls.set(event.index, { id, name: event.name, arguments: '' })
           else calls.set(event.index, this.#scope.opened(new FunctionCall(this.#scope.output, event.name, id)))
           break
         }
@@ -144,7 +148,7 @@ export class Answer {
       }
     }
 
-    message?.words.end()
+    message?.end()
     for (const call of calls.values()) {
       if (call instanceof FunctionCall) {
         round.clientCalls++
@@ -157,20 +161,12 @@ export class Answer {
 
   /** Opens a message, written or spoken; what is pushed becomes its words. */
   #write (status: () => ItemStatus): Writing {
+    if (this.#plan.modality === 'text') {
+      const message = this.#scope.opened(new TextMessage(this.#scope.output))
+      return { push: delta => message.write(delta), end: () => message.end(status()), open: () => {} }
+    }
     const words = new Channel<string>()
-    if (this.#plan.modality === 'audio') return { words, open: this.#speaker.speak(words, status) }
-    this.#speaker.write(words, this.#scope.opened(new TextMessage(this.#scope.output)), status)
-    return { words, open: () => {} }
-  }
-
-  #tools (): LlmTool[] {
-    return [...this.#plan.tools.map(({ name, description, parameters }) => ({ name, description, parameters })), ...this.#characterTools()]
-  }
-
-  /** A client's tool of the same name hides the character's. */
-  #characterTools (): readonly LlmTool[] {
-    const names = new Set(this.#plan.tools.map(tool => tool.name))
-    return this.#plan.character?.tools.filter(tool => !names.has(tool.name)) ?? []
+    return { push: delta => words.push(delta), end: () => words.end(), open: this.#speaker.speak(words, status) }
   }
 
   async #runTool (call: { id: string, name: string, arguments: string }): Promise<LlmMessage> {

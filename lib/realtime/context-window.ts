@@ -31,8 +31,8 @@ export class ContextWindow {
     const post = typeof truncation === 'string' ? undefined : truncation.token_limits?.post_instructions
     const room = Math.min(Math.max(0, this.#limit - instructions), post ?? Infinity)
     const kept = ratio === 1 ? entries : this.#afterCut(entries)
-    const sizes = kept.map(({ item }) => tokensOf(item))
-    const total = sizes.reduce((sum, size) => sum + size, 0)
+    let total = 0
+    for (const { item } of kept) total += tokensOf(item)
     if (total <= room) return kept
     if (truncation === 'disabled') {
       throw new RealtimeError('context_length_exceeded', {
@@ -41,7 +41,8 @@ export class ContextWindow {
     }
 
     let from = kept.length
-    for (let left = Math.floor(room * ratio); from > 0 && sizes[from - 1]! <= left; from--) left -= sizes[from - 1]!
+    let left = Math.floor(room * ratio)
+    while (from > 0 && (left -= tokensOf(kept[from - 1]!.item)) >= 0) from--
     const newest = kept.slice(Math.min(from, kept.length - 1))
     this.#firstKept = newest[0]?.item.id ?? null
     return newest

@@ -1,21 +1,23 @@
 import { randomFillSync } from 'node:crypto'
 
-const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
-const pool = new Uint8Array(4096)
-let next = pool.length
+const ALPHABET = Buffer.from('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz')
+/** Random letters that no id has yet: every event needs one. */
+const pool = Buffer.alloc(4096)
+let next = 0
+let end = 0
 
-/** Random base62 text; bytes that would make some letters likelier are skipped. */
+/** Makes letters of random bytes; those that would make some letters likelier are skipped. */
+function fill (): void {
+  randomFillSync(pool)
+  end = next = 0
+  for (const byte of pool) if (byte < 248) pool[end++] = ALPHABET[byte % 62]!
+}
+
+/** Random base62 text. */
 function random (length: number): string {
-  let text = ''
-  while (text.length < length) {
-    if (next === pool.length) {
-      randomFillSync(pool)
-      next = 0
-    }
-    const byte = pool[next++]!
-    if (byte < 248) text += ALPHABET[byte % 62]
-  }
-  return text
+  if (next + length > end) fill()
+  next += length
+  return pool.toString('latin1', next - length, next)
 }
 
 /** Where it is not 21; an ephemeral key has to be hard to guess. */

@@ -1,7 +1,7 @@
 import type { Conversation, Entry } from './conversation.js'
 import type { AssistantItem, FunctionCallItem, Item, ItemStatus, McpCallItem } from './events/items.js'
 import { createId } from './ids.js'
-import type { Outbox } from './outbox.js'
+import type { Outbox, PartAddress } from './outbox.js'
 import { Recording } from './recording.js'
 
 /** What an output item needs of the response it belongs to. */
@@ -65,30 +65,33 @@ function assistantMessage (): AssistantItem {
 
 /** An answer in writing: one text part. */
 export class TextMessage extends OutputItem<AssistantItem> {
+  readonly #part: PartAddress
   #text = ''
 
   constructor (scope: OutputScope) {
     super(scope, { item: assistantMessage() })
-    scope.outbox.send({ type: 'response.content_part.added', ...this.of, content_index: 0, part: { type: 'text', text: '' } })
+    this.#part = { ...this.of, content_index: 0 }
+    scope.outbox.send({ type: 'response.content_part.added', ...this.#part, part: { type: 'text', text: '' } })
   }
 
   write (delta: string): void {
     this.#text += delta
-    this.scope.outbox.send({ type: 'response.output_text.delta', ...this.of, content_index: 0, delta })
+    this.scope.outbox.sendText('response.output_text.delta', this.#part, delta)
   }
 
   protected override finish (status: ItemStatus): void {
     const text = this.#text
     this.item.content = [{ type: 'output_text', text }]
     this.item.status = status
-    this.scope.outbox.send({ type: 'response.output_text.done', ...this.of, content_index: 0, text })
-    this.scope.outbox.send({ type: 'response.content_part.done', ...this.of, content_index: 0, part: { type: 'text', text } })
+    this.scope.outbox.send({ type: 'response.output_text.done', ...this.#part, text })
+    this.scope.outbox.send({ type: 'response.content_part.done', ...this.#part, part: { type: 'text', text } })
   }
 }
 
 /** An answer aloud: one audio part with its transcript, which holds only what was sent as audio. */
 export class AudioMessage extends OutputItem<AssistantItem> {
   readonly recording: Recording
+  readonly #part: PartAddress
   /** When its first audio left, in milliseconds of `performance.now()`. */
   soundedAt: number | null = null
 
@@ -96,7 +99,8 @@ export class AudioMessage extends OutputItem<AssistantItem> {
     const recording = new Recording(scope.conversation?.audioBytes ?? 0)
     super(scope, { item: assistantMessage(), recording })
     this.recording = recording
-    scope.outbox.send({ type: 'response.content_part.added', ...this.of, content_index: 0, part: { type: 'audio', transcript: '' } })
+    this.#part = { ...this.of, content_index: 0 }
+    scope.outbox.send({ type: 'response.content_part.added', ...this.#part, part: { type: 'audio', transcript: '' } })
   }
 
   /** Milliseconds of its sound that cannot have been played yet. */
@@ -107,10 +111,10 @@ export class AudioMessage extends OutputItem<AssistantItem> {
   /** @param encoded the samples in the format that the client asked for */
   say (text: string, samples: Int16Array, encoded: Buffer): void {
     this.recording.append(samples, text)
-    if (text !== '') this.scope.outbox.send({ type: 'response.output_audio_transcript.delta', ...this.of, content_index: 0, delta: text })
+    if (text !== '') this.scope.outbox.sendText('response.output_audio_transcript.delta', this.#part, text)
     if (encoded.length === 0) return
     this.soundedAt ??= performance.now()
-    this.scope.outbox.sendAudio({ ...this.of, content_index: 0 }, encoded)
+    this.scope.outbox.sendAudio(this.#part, encoded)
   }
 
   protected override finish (status: ItemStatus): void {
@@ -120,9 +124,9 @@ export class AudioMessage extends OutputItem<AssistantItem> {
     this.scope.conversation?.trimAudio()
     this.item.content = [{ type: 'output_audio', transcript }]
     this.item.status = status
-    outbox.send({ type: 'response.output_audio.done', ...this.of, content_index: 0 })
-    outbox.send({ type: 'response.output_audio_transcript.done', ...this.of, content_index: 0, transcript })
-    outbox.send({ type: 'response.content_part.done', ...this.of, content_index: 0, part: { type: 'audio', transcript } })
+    outbox.send({ type: 'response.output_audio.done', ...this.#part })
+    outbox.send({ type: 'response.output_audio_transcript.done', ...this.#part, transcript })
+    outbox.send({ type: 'response.content_part.done', ...this.#part, part: { type: 'audio', transcript } })
   }
 }
 

@@ -30,8 +30,9 @@ export function planResponse (scope: PlanScope, options: ResponseOptions, turn: 
   casting.checkVoice(voice, 'response.audio.output.voice')
 
   const tools = options.tools ?? settings.tools
+  const modality = (options.output_modalities ?? settings.output_modalities)[0]!
   return {
-    modality: (options.output_modalities ?? settings.output_modalities)[0]!,
+    modality,
     instructions: options.instructions ?? settings.instructions,
     tools,
     toolChoice: toolChoice(options.tool_choice === undefined ? settings.tool_choice : readToolChoice(options.tool_choice, tools, 'response.tool_choice')),
@@ -40,7 +41,7 @@ export function planResponse (scope: PlanScope, options: ResponseOptions, turn: 
     metadata: options.metadata ?? null,
     format: given?.format === undefined ? settings.output.format : fullFormat(given.format),
     voice,
-    engineVoice: casting.engineVoice(voice),
+    engineVoice: modality === 'audio' ? casting.engineVoice(voice) : '',
     speed: settings.output.speed,
     character: casting.character,
     showCharacterTools: settings.character_tools === 'visible',

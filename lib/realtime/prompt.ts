@@ -11,21 +11,22 @@ export interface Prompt { system: string, notes: readonly Note[] }
 
 /** What the model is told besides the conversation: the character first, then the client's instructions. */
 export async function makePrompt (character: LoadedCharacter | null, instructions: string, signal: AbortSignal, history: History): Promise<Prompt> {
-  const parts: string[] = []
+  let system: string | undefined
   let notes: readonly Note[] = []
+  const add = (part: string) => { system = system === undefined ? part : `${system}\n\n${part}` }
   if (character !== null) {
     const prompt = await character.prompt(signal, history)
-    parts.push(prompt.system)
+    add(prompt.system)
     notes = prompt.notes
-    // A line with the result of a tool has none to show here, and the model must not learn to say the placeholder.
-    const examples = prompt.examples.filter(({ character: answer }) => !answer.includes('{result}'))
-    if (examples.length > 0) {
-      const lines = examples.map(({ user, character: answer }) => `User: ${user}\n${character.name}: ${answer}`)
-      parts.push(`This is how ${character.name} talks:\n\n${lines.join('\n\n')}`)
+    let examples = ''
+    for (const { user, character: answer } of prompt.examples) {
+      // A line with the result of a tool has none to show here, and the model must not learn to say the placeholder.
+      if (!answer.includes('{result}')) examples += `\n\nUser: ${user}\n${character.name}: ${answer}`
     }
+    if (examples !== '') add(`This is how ${character.name} talks:${examples}`)
   }
-  if (instructions.trim() !== '') parts.push(instructions)
-  return { system: parts.length === 0 ? DEFAULT_PROMPT : parts.join('\n\n'), notes }
+  if (instructions.trim() !== '') add(instructions)
+  return { system: system ?? DEFAULT_PROMPT, notes }
 }
 
 /** What was said, for characters that look for words in it. */
@@ -38,7 +39,8 @@ export function spokenIn (items: readonly Item[]): Spoken[] {
 }
 
 /** Puts notes at their depth, counted in messages from the end. Calls and their results are not torn apart. */
-export function placeNotes (messages: readonly LlmMessage[], notes: readonly Note[]): LlmMessage[] {
+export function placeNotes (messages: LlmMessage[], notes: readonly Note[]): LlmMessage[] {
+  if (notes.length === 0) return messages
   const placed = [...messages]
   // The deepest first: what is put in later comes behind it, and changes no place before.
   for (const { depth, role, text } of [...notes].sort((a, b) => b.depth - a.depth)) {
@@ -68,6 +70,7 @@ export function chatMessages (system: string, items: readonly Item[], opens = tr
     addItem(messages, item)
   }
   if (messages.length === 1) messages.push({ role: 'user', content: opens ? OPEN_CONVERSATION : GO_AHEAD })
+  if (!messages.some(message => message.role === 'assistant' && message.toolCalls !== undefined)) return messages
   return messages.flatMap(message => {
     if (message.role !== 'assistant' || message.toolCalls === undefined) return [message]
     return [message, ...message.toolCalls.map(({ id }): LlmMessage =>
@@ -99,12 +102,19 @@ function addCall (messages: LlmMessage[], id: string, name: string, args: string
 
 /** A message's words, of whatever kind its parts are. */
 export function textOf (item: Extract<Item, { type: 'message' }>): string {
-  return item.content.map(part => 'text' in part ? part.text : 'transcript' in part ? part.transcript ?? '' : '').join(' ').trim()
+  const { content } = item
+  // Nearly always there is one, and each turn reads them all.
+  return content.length === 1 ? wordsOf(content[0]!).trim() : content.map(wordsOf).join(' ').trim()
+}
+
+function wordsOf (part: Extract<Item, { type: 'message' }>['content'][number]): string {
+  return 'text' in part ? part.text : 'transcript' in part ? part.transcript ?? '' : ''
 }
 
 type UserContent = Extract<Item, { role: 'user' }>['content']
 
 function partsOf (content: UserContent): string | LlmContentPart[] {
+  if (content.length === 1 && content[0]!.type === 'input_text') return content[0]!.text
   const parts = content.flatMap((part): LlmContentPart[] => {
     if (part.type === 'input_image') return [{ type: 'image', url: part.image_url, detail: part.detail }]
     const text = part.type === 'input_text' ? part.text : part.transcript ?? ''

@@ -24,7 +24,7 @@ export interface ResponsePlan {
   readonly temperature: number | undefined
   readonly metadata: Record<string, string> | null
   readonly format: ResponseObject['audio']['output']['format']
-  /** As the client names it, and as the engine does. */
+  /** As the client names it, and as the engine does, where anything is spoken. */
   readonly voice: string
   readonly engineVoice: string
   readonly speed: number

@@ -3,15 +3,15 @@ import { createEncoder } from '../audio/formats.js'
 import type { AnswerScope } from './answer.js'
 import { createSpeakable } from '../speech/speakable.js'
 import { splitClauses } from './clauses.js'
-import { AudioMessage, type TextMessage } from './output-items.js'
+import { AudioMessage } from './output-items.js'
 import type { ItemStatus } from './events/items.js'
 import { ttsOverrides } from './overrides.js'
 import type { ResponsePlan } from './response.js'
 import { SpokenClauses } from './spoken-clauses.js'
 
 /**
- * Brings a response's messages to the client one after another, in writing or aloud, while the model
- * already writes on: clause by clause to text-to-speech, and its audio on to the client.
+ * Says a response's messages to the client one after another, while the model already writes on: clause by
+ * clause to text-to-speech, and its audio on to the client.
  */
 export class Speaker {
   readonly #scope: AnswerScope
@@ -43,19 +43,6 @@ export class Speaker {
     return open
   }
 
-  /** Writes words into a message. */
-  write (words: AsyncIterable<string>, message: TextMessage, status: () => ItemStatus): void {
-    this.#queue(async () => {
-      for await (const delta of words) {
-        this.#scope.signal.throwIfAborted()
-        message.write(delta)
-        const room = this.#room()
-        if (room !== null) await room
-      }
-      message.end(status())
-    })
-  }
-
   /** Settles when everything is out; rejects with the first fault. */
   done (): Promise<void> {
     return this.#last
@@ -67,10 +54,10 @@ export class Speaker {
   }
 
   /** What to wait for while the client does not read what it is sent, or has more to play than it may. */
-  #room (message: AudioMessage | null = null): Promise<void> | null {
+  #room (message: AudioMessage): Promise<void> | null {
     const { output: { outbox }, aheadMs, signal } = this.#scope
     if (!outbox.roomy) return outbox.room(signal)
-    if (aheadMs === Infinity || message === null) return null
+    if (aheadMs === Infinity) return null
     const ahead = message.aheadMs - aheadMs
     return ahead > 0 ? sleep(ahead, undefined, { signal }) : null
   }

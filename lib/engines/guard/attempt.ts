@@ -33,6 +33,8 @@ export class Attempt<In, Out> implements AsyncIterableIterator<Out>, Paced {
   readonly #abort = new AbortController()
   readonly #onAbort = (): void => this.#stop(this.#options.caller.reason)
   #iterator: AsyncIterator<Out> | undefined
+  /** Of the result that the reader waits for. */
+  #resolve: ((result: IteratorResult<Out, undefined>) => void) | undefined
   #reject: ((error: unknown) => void) | undefined
   #askedAt = 0
   #begun = false
@@ -55,25 +57,9 @@ export class Attempt<In, Out> implements AsyncIterableIterator<Out>, Paced {
   next (): Promise<IteratorResult<Out, undefined>> {
     this.#askedAt = performance.now()
     return new Promise((resolve, reject) => {
+      this.#resolve = resolve
       this.#reject = reject
-      this.#ask().then(result => {
-        if (this.#over) return
-        this.#reject = undefined
-        if (result.done) this.#release()
-        else {
-          try {
-            this.#take(result.value)
-          } catch (error) {
-            this.#stop(error)
-            reject(error)
-            return
-          }
-        }
-        resolve(result.done ? { value: undefined, done: true } : result)
-      }, error => {
-        this.#stop(error)
-        reject(error)
-      })
+      this.#ask().then(this.#onResult, this.#onError)
     })
   }
 
@@ -103,11 +89,36 @@ export class Attempt<In, Out> implements AsyncIterableIterator<Out>, Paced {
     return this.#reject === undefined || owedSince === null ? 0 : now - Math.max(owedSince, this.#askedAt)
   }
 
-  async #ask (): Promise<IteratorResult<Out>> {
+  #ask (): Promise<IteratorResult<Out>> {
     const { caller, open, work } = this.#options
-    caller.throwIfAborted()
-    this.#iterator ??= open(this.#abort.signal, work)[Symbol.asyncIterator]()
-    return await this.#iterator.next()
+    try {
+      caller.throwIfAborted()
+      this.#iterator ??= open(this.#abort.signal, work)[Symbol.asyncIterator]()
+      return Promise.resolve(this.#iterator.next())
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  // One for all results of a stream: there is one for each token.
+  readonly #onResult = (result: IteratorResult<Out, unknown>): void => {
+    if (this.#over) return
+    try {
+      if (result.done) this.#release()
+      else this.#take(result.value)
+    } catch (error) {
+      this.#stop(error)
+      return
+    }
+    const resolve = this.#resolve!
+    this.#resolve = this.#reject = undefined
+    resolve(result.done ? { value: undefined, done: true } : result)
+  }
+
+  readonly #onError = (error: unknown): void => {
+    this.#stop(error)
+    // Of a reader that asks after the end.
+    this.#reject?.(error)
   }
 
   #take (value: Out): void {
@@ -123,7 +134,7 @@ export class Attempt<In, Out> implements AsyncIterableIterator<Out>, Paced {
     // Not awaited: a generator answers only when it has noticed the abort.
     this.#iterator?.return?.()?.then(undefined, () => {})
     this.#reject?.(reason)
-    this.#reject = undefined
+    this.#resolve = this.#reject = undefined
   }
 
   #release (): void {

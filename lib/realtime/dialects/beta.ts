@@ -58,7 +58,6 @@ export function asksForBeta (headers: Record<string, string | string[] | undefin
 export const createBeta: DialectFactory = conversationId => new Beta(conversationId)
 
 class Beta implements Dialect {
-  readonly audioDelta = 'response.audio.delta'
   readonly #conversationId: string
   #type = 'realtime'
   readonly #temperature = new Temperature()
@@ -69,6 +68,10 @@ class Beta implements Dialect {
 
   get temperature (): number | undefined {
     return this.#temperature.wanted
+  }
+
+  nameOf (type: string): string {
+    return betaNames[type] ?? type
   }
 
   hear (event: Spoken): Spoken {

@@ -9,8 +9,8 @@ export type Spoken = { type: string } & Record<string, unknown>
  * written. One object a session.
  */
 export interface Dialect {
-  /** The dialect's name of `response.output_audio.delta`: these frames are written by hand. */
-  readonly audioDelta: string
+  /** The dialect's name of an event that has another name and nothing else: deltas are written by hand. */
+  nameOf (type: string): string
   /** The sampling temperature that the client wants of the response being made; undefined if it never said. GA cannot say it. */
   readonly temperature: number | undefined
   /**
