@@ -1,0 +1,78 @@
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { AddressInfo } from 'node:net'
+import type { Test } from 'tap'
+
+/** Why tests with Redis are left out; false: they are not. */
+export const withoutRedis = spawnSync('redis-server', ['--version']).status === 0 ? false : 'redis-server is not installed: apt-get install redis-server'
+
+/** A Redis of a test's own, on a port of its own, without anything on disk; ended with the test. */
+export class RedisServer {
+  readonly port: number
+  #child: ChildProcess | null = null
+
+  private constructor (port: number) {
+    this.port = port
+  }
+
+  static async start (t: Test): Promise<RedisServer> {
+    const redis = new RedisServer(await freePort())
+    t.teardown(() => redis.stop())
+    await redis.resume()
+    return redis
+  }
+
+  get url (): string {
+    return `redis://127.0.0.1:${this.port}`
+  }
+
+  get pid (): number {
+    return this.#child!.pid!
+  }
+
+  /** Ends it, and all that it knows. */
+  async stop (): Promise<void> {
+    const child = this.#child
+    if (child === null) return
+    this.#child = null
+    const gone = once(child, 'close')
+    child.kill('SIGKILL')
+    await gone
+  }
+
+  /** Starts it again, on the same port. */
+  async resume (): Promise<void> {
+    const folder = mkdtempSync(join(tmpdir(), 'dramatis-redis-'))
+    const child = spawn('redis-server', ['--port', String(this.port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder], { stdio: ['ignore', 'pipe', 'inherit'] })
+    this.#child = child
+    child.once('close', () => rmSync(folder, { recursive: true, force: true }))
+    let output = ''
+    await new Promise<void>((resolve, reject) => {
+      child.stdout!.on('data', chunk => {
+        output += chunk
+        if (output.includes('Ready to accept connections')) resolve()
+      })
+      child.once('close', () => reject(new Error(`Redis did not start:\n${output}`)))
+    })
+  }
+
+  /** What redis-cli answers. */
+  ask (...words: string[]): string {
+    const { stdout, stderr, status } = spawnSync('redis-cli', ['-p', String(this.port), ...words], { encoding: 'utf8' })
+    if (status !== 0) throw new Error(stderr)
+    return stdout.trim()
+  }
+}
+
+async function freePort (): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
