@@ -70,7 +70,7 @@ async function checkDefaultCast (fastify: FastifyInstance): Promise<void> {
 
 /** A cast that somebody named, or the default one. Rejects with a `RealtimeError` of that field if a named one has no character. */
 export async function openNamed (session: SessionFacts, { library, key, directory, param }: Named): Promise<CharacterRegistry> {
-  const registry = await library.open(session, directory, key?.limits.roots).catch(error => {
+  const registry = await library.open(session, directory, key?.limits).catch(error => {
     throw error instanceof RealtimeError ? new RealtimeError(error.code, { message: error.message, param }) : error
   })
   if (registry.size > 0 || directory === undefined) return registry

@@ -1,6 +1,7 @@
 /** The characters of one directory, instantiated for one session: loading them, and letting them go. */
 import { relative, sep } from 'node:path'
-import type { Character, SessionFacts } from './character.js'
+import { readDefinitionOf } from './card-module.js'
+import type { SessionFacts } from './character.js'
 import { Calls } from './calls.js'
 import type { FairShare } from './fair-share.js'
 import { locateField } from './field-position.js'
@@ -13,12 +14,14 @@ import { Namespace, type NamespaceOptions } from './namespace.js'
 import type { Entry } from './plan.js'
 import type { Place } from './roots.js'
 import type { SomeCast } from './some-cast.js'
-import { findProblem } from './validation.js'
+import type { Problem } from './validation.js'
 
 export interface CastOptions extends Omit<NamespaceOptions, 'onFault'> {
   place: Place
   /** What it is called in answers, if that is not the name of its place. */
   name?: string
+  /** Name of the only file that is loaded; undefined: all are. */
+  only?: string | undefined
   session: SessionFacts
   share: FairShare
   log: Logger
@@ -65,7 +68,11 @@ export class Cast implements SomeCast {
 
   get name (): string { return this.#options.name ?? this.place.name }
   get version (): string { return this.#options.plan.version }
-  get totalFiles (): number { return this.#options.plan.entries.length }
+  get totalFiles (): number { return this.#entries.length }
+  get #entries (): readonly Entry[] {
+    const { plan: { entries }, only } = this.#options
+    return only === undefined ? entries : entries.filter(({ name }) => name === only)
+  }
 
   /** Ends every call, disposes every character, closes what they opened, forgets them. Once. */
   purge (): Promise<void> {
@@ -75,7 +82,7 @@ export class Cast implements SomeCast {
 
   /** Instantiates all that can be; the faults of the others are in `errors`. */
   async load (): Promise<void> {
-    const { entries } = this.#options.plan
+    const entries = this.#entries
     const outcomes = new Map<Entry, LoadedCharacter | Fault>()
     const later: Promise<void>[] = []
     const queue: Entry[] = []
@@ -132,17 +139,18 @@ export class Cast implements SomeCast {
     try {
       const exports = evaluate()
       const value: unknown = 'default' in exports ? exports.default : undefined
-      const problem = 'default' in exports
-        ? findProblem(value)
+      const read = 'default' in exports
+        ? readDefinitionOf(value, entry.name)
         : { code: 'invalid_character' as const, message: 'The file has no default export: a character is expected.', path: [] }
-      if (problem !== undefined) return this.#toFault(entry, problem)
-      return new ModuleCharacter(entry.file, value as Character, this.#calls, entry.picture)
+      if ('code' in read) return this.#toFault(entry, read)
+      const card = read.card === undefined ? undefined : new CardCharacter(entry.file, read.card, undefined, this.#host)
+      return new ModuleCharacter(entry.file, read, this.#calls, { picture: entry.picture, card })
     } catch (error) {
       return this.#namespace.toFault(error, { file: entry.module!.source.file, line: null, column: null })
     }
   }
 
-  #toFault (entry: Entry, { code, message, path }: NonNullable<ReturnType<typeof findProblem>>): Fault {
+  #toFault (entry: Entry, { code, message, path }: Problem): Fault {
     const unit = entry.module?.unit ?? null
     const place = unit === null ? undefined : locateField(unit.code, path)
     return new Fault(code, message, { file: entry.file, line: place?.line ?? 1, column: place?.column ?? 1 })

@@ -99,7 +99,15 @@ export interface Character<I = Instructions, P extends readonly unknown[] = read
   dispose?(): void | Promise<void>
 }
 
+/** A character that a card describes: nothing else is required, and what is there counts before what the card says. */
+export interface CardModule<P extends readonly unknown[] = readonly any[]> extends Partial<Character<Instructions, P>> {
+  /** A Character Card of version 1, 2 or 3 or an eliza character, as its JSON is. */
+  card: Record<string, unknown>
+}
+
+export function defineCharacter<const P extends readonly unknown[] = readonly []> (character: CardModule<P>): CardModule<P>
 /** Returns the character as it is, with the keys of its instructions and the arguments of its tools inferred. */
-export function defineCharacter<I extends { prompt: string, language?: string }, const P extends readonly unknown[] = readonly []> (character: Character<I, P>): Character<I, P> {
+export function defineCharacter<I extends { prompt: string, language?: string }, const P extends readonly unknown[] = readonly []> (character: Character<I, P>): Character<I, P>
+export function defineCharacter<C> (character: C): C {
   return character
 }

@@ -61,15 +61,23 @@ export interface CharacterLibraryOptions {
   observe?: (event: CharacterEvent) => void
 }
 
+/** What one session may load. */
+export interface Allowance {
+  /** Names of the roots that it may load from, beside `default`; default: all. */
+  roots?: readonly string[] | undefined
+  /** Name of a file: nothing else of its directory is loaded. */
+  file?: string | undefined
+}
+
 export interface CharacterLibrary {
   /** The directory that a client means. Rejects with a RealtimeError of the directory codes, param `directory`. */
   resolve (directory: unknown): Promise<Place>
   /**
    * Instantiates a cast in a fresh namespace; default: the default cast. One without any valid character is an empty registry.
    *
-   * @param roots names of those that the session may load from, beside `default`; default: all
+   * @param allowance what the session may load; default: everything
    */
-  open (session: SessionFacts, directory?: string, roots?: readonly string[]): Promise<CharacterRegistry>
+  open (session: SessionFacts, directory?: string, allowance?: Allowance): Promise<CharacterRegistry>
   /** Compiles a cast, so that the first session that names it does not wait; runs nothing of it. Rejects as {@link resolve} does. */
   prepare (directory: string): Promise<void>
   /** Resolves when changes of files will be told, if they are watched. */
@@ -79,6 +87,9 @@ export interface CharacterLibrary {
   /** Purges what is left, stops the compiler and the watchdog thread. */
   close (): Promise<void>
 }
+
+/** An allowance, settled. */
+interface Bounds { roots: Roots, file: string | undefined }
 
 /** The directory was there when it was checked, and then it was not. */
 function gone (error: unknown): boolean {
@@ -141,7 +152,7 @@ export function createCharacterLibrary (options: CharacterLibraryOptions): Chara
     if (again !== undefined) log.warn(again === 0 ? fields : { ...fields, again }, message)
   }
 
-  async function load (roots: Roots, wanted: unknown, session: SessionFacts, reload: boolean): Promise<LoadedCast> {
+  async function load ({ roots, file }: Bounds, wanted: unknown, session: SessionFacts, reload: boolean): Promise<LoadedCast> {
     if (closed) throw new Error('The character library is closed.')
     const started = performance.now()
     if (!(wanted instanceof Sources) && typeof wanted !== 'string') roots.resolve(wanted) // Refuses it
@@ -149,7 +160,7 @@ export function createCharacterLibrary (options: CharacterLibraryOptions): Chara
     sources.check(limits)
     const loading = await Promise.allSettled(sources.list.map(async source => typeof source === 'object'
       ? createInlineCast(source.characters, { session, guard: (ms, call) => { watchdog.run(ms, call) } })
-      : await loadDirectory(roots, source, session, sources.param)))
+      : await loadDirectory(roots, source, session, { param: sources.param, file })))
     const layers = loading.flatMap(result => result.status === 'fulfilled' ? [result.value] : [])
     const failed = loading.find(result => result.status === 'rejected')
     if (failed !== undefined) {
@@ -184,7 +195,7 @@ export function createCharacterLibrary (options: CharacterLibraryOptions): Chara
   }
 
   /** One cast from its files, in the version that the directory has or in the one that is named. */
-  async function loadDirectory (roots: Roots, directory: string, session: SessionFacts, param: string): Promise<Cast> {
+  async function loadDirectory (roots: Roots, directory: string, session: SessionFacts, { param, file: only }: { param: string, file: string | undefined }): Promise<Cast> {
     const [, base, version] = /^(.+)@([0-9a-f]{12})$/s.exec(directory) ?? [undefined, directory]
     let place: Place
     let plan: Plan | undefined
@@ -199,6 +210,7 @@ export function createCharacterLibrary (options: CharacterLibraryOptions): Chara
     await thread.ready
     const cast: Cast = new Cast({
       plan,
+      only,
       place,
       ...version === undefined ? {} : { name: `${place.name}@${version}` },
       session,
@@ -234,15 +246,15 @@ export function createCharacterLibrary (options: CharacterLibraryOptions): Chara
       return allRoots.resolve(directory)
     },
 
-    async open (session, directory = DEFAULT_ROOT, names) {
+    async open (session, directory = DEFAULT_ROOT, { roots: names, file } = {}) {
       if (closed) throw new Error('The character library is closed.')
-      const roots = names === undefined ? allRoots : allRoots.only(names)
-      const loaded = await load(roots, directory, session, false)
+      const bounds = { roots: names === undefined ? allRoots : allRoots.only(names), file }
+      const loaded = await load(bounds, directory, session, false)
       const registry = new CharacterRegistry({
         session,
         directory,
         loaded,
-        load: (directory, session, reload) => load(roots, directory, session, reload),
+        load: (directory, session, reload) => load(bounds, directory, session, reload),
         release: cast => release(cast, session),
         onPurge: registry => registries.delete(registry)
       })

@@ -8,7 +8,9 @@ import type { CharacterData } from './schema.js'
 import type { Character, CharacterTool, CharacterExample, Instructions, Voice } from './character.js'
 import type { Calls } from './calls.js'
 import type { Picture } from './cards/picture.js'
-import type { CharacterPrompt, LoadedCharacter, OfferedTool } from './loaded-character.js'
+import type { CardCharacter } from './cards/card-character.js'
+import type { Definition } from './card-module.js'
+import type { CharacterPrompt, History, LoadedCharacter, OfferedTool } from './loaded-character.js'
 
 export class ModuleCharacter implements LoadedCharacter {
   readonly picture: Picture | undefined
@@ -18,10 +20,16 @@ export class ModuleCharacter implements LoadedCharacter {
   readonly voice: Voice
   readonly #character: Character
   readonly #calls: Calls
+  /** The card that the module is made of. */
+  readonly #card: CardCharacter | undefined
+  /** What the module itself says, as its author wrote it. */
+  readonly given: Partial<Character>
   #tools: readonly OfferedTool[] | undefined
 
-  constructor (file: string, character: Character, calls: Calls, picture?: Picture) {
+  constructor (file: string, { character, given }: Omit<Definition, 'card'>, calls: Calls, { picture, card }: { picture?: Picture | undefined, card?: CardCharacter | undefined } = {}) {
     this.picture = picture
+    this.given = given
+    this.#card = card
     this.file = file
     this.name = character.name
     this.voice = character.voice
@@ -31,13 +39,15 @@ export class ModuleCharacter implements LoadedCharacter {
 
   get instructions (): Instructions { return this.#character.instructions }
   get metadata (): CharacterData['metadata'] { return this.#character.metadata }
-  get examples (): readonly CharacterExample[] | undefined { return this.#character.examples }
-  get greeting (): string | undefined { return this.#character.greeting }
+  get examples (): readonly CharacterExample[] | undefined { return this.#character.examples ?? this.#card?.examples }
+  get greeting (): string | undefined { return this.#character.greeting ?? this.#card?.greeting }
   get llm (): CharacterData['llm'] { return this.#character.llm }
   get tts (): CharacterData['tts'] { return this.#character.tts }
   get temperature (): number | undefined { return this.#character.temperature }
 
-  get greetingCount (): number { return this.greeting === undefined ? 0 : 1 }
+  get greetingCount (): number {
+    return Math.max(this.#card?.greetingCount ?? 0, this.greeting === undefined ? 0 : 1)
+  }
 
   get tools (): readonly OfferedTool[] {
     if (this.#tools === undefined) {
@@ -48,14 +58,29 @@ export class ModuleCharacter implements LoadedCharacter {
   }
 
   greet (number: number): string | undefined {
-    return number === 0 ? this.greeting : undefined
+    if (number === 0 && this.#character.greeting !== undefined) return this.greeting
+    return this.#card === undefined ? undefined : this.#card.greet(number)
   }
 
-  async prompt (signal: AbortSignal): Promise<CharacterPrompt> {
+  async prompt (signal: AbortSignal, history: History): Promise<CharacterPrompt> {
+    if (this.#card !== undefined) {
+      const prompt = await this.#card.prompt(signal, history, await this.ownPrompt(signal))
+      return { ...prompt, examples: this.examples ?? [] }
+    }
     return { system: await this.systemPrompt(signal), examples: this.examples ?? [], notes: [] }
   }
 
   async systemPrompt (signal: AbortSignal): Promise<string> {
+    if (this.#card === undefined) return await this.#callPrompt(signal)
+    return (await this.#card.prompt(signal, () => [], await this.ownPrompt(signal))).system
+  }
+
+  /** What its own code says; with a card, in place of that one's `system_prompt`. */
+  async ownPrompt (signal: AbortSignal): Promise<string | undefined> {
+    return this.given.systemPrompt === undefined ? undefined : await this.#callPrompt(signal)
+  }
+
+  async #callPrompt (signal: AbortSignal): Promise<string> {
     const { instructions } = this.#character
     return await this.#calls.run({
       character: this,

@@ -82,7 +82,8 @@ export const CharacterSchema = open({
     speed: Type.Optional(Type.Number({ description: '1 is normal.', minimum: 0.25, maximum: 1.5 }))
   }, 'Overrides of the speech engine; further keys go to the engine.')),
   temperature: Type.Optional(Type.Number({ description: 'Sampling temperature.', minimum: 0, maximum: 2 })),
-  dispose: Type.Optional(Type.Function([], Type.Unknown(), { description: 'Called once when the session lets go of the character; may return a promise.' }))
+  dispose: Type.Optional(Type.Function([], Type.Unknown(), { description: 'Called once when the session lets go of the character; may return a promise.' })),
+  card: Type.Optional(open({}, 'A character card (cards.md), as its JSON is: what the module does not say itself, the card does.'))
 }, 'A character: the default export of a character module.')
 
 export type CharacterData = Static<typeof CharacterSchema>

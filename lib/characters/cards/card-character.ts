@@ -66,7 +66,8 @@ export class CardCharacter implements LoadedCharacter {
     return text
   }
 
-  async prompt (signal: AbortSignal, history: History): Promise<CharacterPrompt> {
+  /** @param system in place of the card's `system_prompt` */
+  async prompt (signal: AbortSignal, history: History, system?: string): Promise<CharacterPrompt> {
     signal.throwIfAborted()
     const { lorebook } = this.#card
     const lore = lorebook === undefined
@@ -77,7 +78,7 @@ export class CardCharacter implements LoadedCharacter {
         greeting: this.#greeting,
         guard: call => this.#host.guard(PATTERN_MS, call)
       })
-    return { ...compose(this.#card, lore, this.#scope()), examples: this.examples }
+    return { ...compose(system === undefined ? this.#card : { ...this.#card, system }, lore, this.#scope()), examples: this.examples }
   }
 
   async systemPrompt (signal: AbortSignal): Promise<string> {
