@@ -33,6 +33,9 @@ const codes = {
   version_not_found: 'The cast is not kept in this version.',
   too_many_characters: 'There are more characters than a session may have.',
   characters_too_large: 'The characters are larger than they may be.',
+  cast_too_large: 'The cast is larger than it may be.',
+  load_timeout: 'Loading the cast took too long.',
+  too_many_reloads: 'The session reloads more often than it may.',
   no_valid_characters: 'The directory has no valid character.',
   // Character code, while loading or answering
   syntax_error: 'A character file has a syntax error.',

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Key } from '../lib/access/keyring.js'
 import type { SessionFacts } from '../lib/characters/character.js'
-import { createCharacterLibrary, type CharacterLibrary } from '../lib/characters/library.js'
+import { createCharacterLibrary, type Allowance, type CharacterLibrary } from '../lib/characters/library.js'
 import type { CharacterRegistry } from '../lib/characters/registry.js'
 import { RealtimeError } from '../lib/errors.js'
 import { OptionsError } from '../lib/options.js'
@@ -12,13 +12,15 @@ import { createId } from '../lib/realtime/ids.js'
  * `request.characters`: every request to the Realtime route gets a registry of its own, filled with the
  * default cast or the one it names; the route purges it when its connection is gone.
  */
-export default fp(async function characters (fastify) {
+export default fp(async function characterLibrary (fastify) {
   const { directory, roots, watch } = fastify.dramatisOptions.characters
+  const { characters, castBytes, castSeconds, inlineCharacters, inlineBytes } = fastify.dramatisOptions.limits
   const metrics = fastify.dramatisMetrics
   const library = createCharacterLibrary({
     directory,
     roots,
     watch,
+    limits: { characters, castBytes, castMs: castSeconds * 1000, inlineCharacters, inlineBytes },
     log: fastify.log,
     observe: event => {
       switch (event.type) {
@@ -59,7 +61,9 @@ export default fp(async function characters (fastify) {
 /** Loads the default cast once, so that the first session finds it compiled, and its faults are told at the start. */
 async function checkDefaultCast (fastify: FastifyInstance): Promise<void> {
   const { directory, default: name } = fastify.dramatisOptions.characters
-  const registry = await fastify.dramatisLibrary.open({ id: 'start', startedAt: new Date(), language: null })
+  const registry = await fastify.dramatisLibrary.open({ id: 'start', startedAt: new Date(), language: null }).catch(error => {
+    throw error instanceof RealtimeError ? new OptionsError(`The characters' directory ${directory} cannot be loaded: ${error.message}`) : error
+  })
   const { errors } = registry.report
   for (const error of errors) fastify.log.warn(error, `${error.file} is left out of the default cast: ${error.message}`)
   const names = registry.names()
@@ -70,13 +74,21 @@ async function checkDefaultCast (fastify: FastifyInstance): Promise<void> {
 
 /** A cast that somebody named, or the default one. Rejects with a `RealtimeError` of that field if a named one has no character. */
 export async function openNamed (session: SessionFacts, { library, key, directory, param }: Named): Promise<CharacterRegistry> {
-  const registry = await library.open(session, directory, key?.limits).catch(error => {
+  const registry = await library.open(session, directory, allowanceOf(key)).catch(error => {
     throw error instanceof RealtimeError ? new RealtimeError(error.code, { message: error.message, param }) : error
   })
   if (registry.size > 0 || directory === undefined) return registry
   const { errors } = registry.report
   await registry.purge()
   throw new RealtimeError('no_valid_characters', { param, details: errors })
+}
+
+/** What the sessions of a key may load. */
+function allowanceOf (key: Key | null): Allowance {
+  if (key === null) return {}
+  const { roots, characters, castBytes, castSeconds, inlineCharacters, inlineBytes } = key.limits
+  const quotas = { characters, castBytes, castMs: castSeconds === undefined ? undefined : castSeconds * 1000, inlineCharacters, inlineBytes }
+  return { roots, quotas: Object.fromEntries(Object.entries(quotas).filter(([, value]) => value !== undefined)) }
 }
 
 interface Named { library: CharacterLibrary, key: Key | null, directory: string | undefined, param: string }

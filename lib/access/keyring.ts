@@ -11,6 +11,18 @@ export interface KeyLimits {
   connectionsPerMinute?: number | undefined
   /** Client events read a second, of each session. */
   eventsPerSecond?: number | undefined
+  /** Reloads a minute, of all its sessions together. */
+  reloadsPerMinute?: number | undefined
+  /** Characters that each of its sessions may have. */
+  characters?: number | undefined
+  /** Bytes of the cast of each of its sessions. */
+  castBytes?: number | undefined
+  /** How long loading a cast may take. Seconds. */
+  castSeconds?: number | undefined
+  /** Characters that a client may bring in one event. */
+  inlineCharacters?: number | undefined
+  /** Bytes of them. */
+  inlineBytes?: number | undefined
   /** Names of the roots that its sessions may load characters from; `default` always. */
   roots?: readonly string[] | undefined
 }
@@ -32,6 +44,7 @@ export class Keyring {
   /** Null: there is no file. One without any key lets nobody in. */
   #filed: readonly KeyEntry[] | null = null
   readonly #rates = new Map<string, Rate>()
+  readonly #reloads = new Map<string, Rate>()
 
   /** @param keys in the clear; without any, and without a file, everybody may connect */
   constructor (keys: readonly string[]) {
@@ -47,7 +60,7 @@ export class Keyring {
   replace (entries: readonly KeyEntry[]): string[] {
     const gone = (this.#filed ?? []).map(({ name }) => name).filter(name => !entries.some(entry => entry.name === name))
     this.#filed = entries
-    for (const name of gone) this.#rates.delete(name)
+    for (const rates of [this.#rates, this.#reloads]) for (const name of gone) rates.delete(name)
     return gone
   }
 
@@ -66,15 +79,24 @@ export class Keyring {
     return this.#fixed.find(key => key.name === name) ?? this.#filed?.find(key => key.name === name) ?? null
   }
 
+  /** Counts a reload of one of its sessions; returns 0 if it may be, else the seconds after which the next may. */
+  countReload ({ name, limits: { reloadsPerMinute } }: Key): number {
+    return reloadsPerMinute === undefined ? 0 : take(this.#reloads, name, reloadsPerMinute)
+  }
+
   /** Counts a connection. Throws `rate_limit_exceeded` when a key has had too many. */
   count ({ name, limits: { connectionsPerMinute } }: Key): void {
     if (connectionsPerMinute === undefined) return
-    let rate = this.#rates.get(name)
-    if (rate === undefined) this.#rates.set(name, rate = new Rate(connectionsPerMinute))
-    const seconds = rate.take(connectionsPerMinute)
+    const seconds = take(this.#rates, name, connectionsPerMinute)
     if (seconds === 0) return
     throw new RealtimeError('rate_limit_exceeded', {
       message: `This key may connect ${connectionsPerMinute} times a minute. Try again in ${seconds} s.`, retryAfter: seconds
     })
   }
+}
+
+function take (rates: Map<string, Rate>, name: string, perMinute: number): number {
+  let rate = rates.get(name)
+  if (rate === undefined) rates.set(name, rate = new Rate(perMinute))
+  return rate.take(perMinute)
 }

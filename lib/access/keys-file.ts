@@ -14,6 +14,12 @@ const FileKey = Type.Object({
   sessions: Type.Optional(Type.Integer({ minimum: 1, description: 'Sessions at a time.' })),
   connectionsPerMinute: Type.Optional(Type.Integer({ minimum: 1, description: 'Connections, and ephemeral keys made, a minute.' })),
   eventsPerSecond: Type.Optional(Type.Integer({ minimum: 1, description: 'Client events read a second, of each session.' })),
+  reloadsPerMinute: Type.Optional(Type.Integer({ minimum: 1, description: 'Reloads a minute, of all its sessions together.' })),
+  characters: Type.Optional(Type.Integer({ minimum: 1, description: 'Characters that each of its sessions may have.' })),
+  castBytes: Type.Optional(Type.Integer({ minimum: 1, description: 'Bytes of the cast of each of its sessions.' })),
+  castSeconds: Type.Optional(Type.Number({ minimum: 0.01, maximum: 3600, description: 'How long loading a cast may take.' })),
+  inlineCharacters: Type.Optional(Type.Integer({ minimum: 1, description: 'Characters that a client may bring in one event.' })),
+  inlineBytes: Type.Optional(Type.Integer({ minimum: 1, description: 'Bytes of characters that a client brings in one event.' })),
   roots: Type.Optional(Type.Array(Type.String(), { description: 'Roots that its sessions may load characters from, beside `default`.' }))
 }, { additionalProperties: false })
 

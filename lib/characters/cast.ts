@@ -67,6 +67,7 @@ export class Cast implements SomeCast {
   }
 
   get name (): string { return this.#options.name ?? this.place.name }
+  get bytes (): number { return this.#options.plan.bytes }
   get version (): string { return this.#options.plan.version }
   get totalFiles (): number { return this.#entries.length }
   get #entries (): readonly Entry[] {

@@ -31,6 +31,7 @@ export function createInlineCast (definitions: readonly unknown[], host: CardHos
     characters,
     errors,
     totalFiles: definitions.length,
+    bytes: texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0),
     async purge () { characters.length = 0 }
   }
 }

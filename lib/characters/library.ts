@@ -14,7 +14,7 @@ import { Fault, type FaultCode } from './fault.js'
 import { Flood } from './flood.js'
 import { loadHelpers } from './helpers.js'
 import { createInlineCast } from './inline-cast.js'
-import { readLimits, type CharacterLimits } from './limits.js'
+import { readLimits, type CharacterLimits, type Quotas } from './limits.js'
 import type { LoadedCharacter } from './loaded-character.js'
 import { silent, type Logger } from './logger.js'
 import type { Plan } from './plan.js'
@@ -65,6 +65,8 @@ export interface CharacterLibraryOptions {
 export interface Allowance {
   /** Names of the roots that it may load from, beside `default`; default: all. */
   roots?: readonly string[] | undefined
+  /** In place of the library's own limits. */
+  quotas?: Partial<Quotas> | undefined
   /** Name of a file: nothing else of its directory is loaded. */
   file?: string | undefined
 }
@@ -89,11 +91,32 @@ export interface CharacterLibrary {
 }
 
 /** An allowance, settled. */
-interface Bounds { roots: Roots, file: string | undefined }
+interface Bounds { roots: Roots, quotas: Quotas, file: string | undefined }
 
 /** The directory was there when it was checked, and then it was not. */
 function gone (error: unknown): boolean {
   return ['ENOENT', 'ENOTDIR', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? '')
+}
+
+function findExcess ({ name, characters, bytes }: SomeCast, quotas: Quotas, param: string): RealtimeError | undefined {
+  if (bytes > quotas.castBytes) return tooLarge(name, bytes, quotas.castBytes, param)
+  if (characters.length <= quotas.characters) return undefined
+  return new RealtimeError('too_many_characters', { param, message: `'${name}' has ${characters.length} characters, and a session may have ${quotas.characters}.` })
+}
+
+function tooLarge (name: string, bytes: number, castBytes: number, param: string): RealtimeError {
+  return new RealtimeError('cast_too_large', { param, message: `'${name}' has ${bytes} bytes, and a cast may have ${castBytes}.` })
+}
+
+/** Undefined if it takes longer. */
+async function within<T> (ms: number, promise: Promise<T>): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined
+  const over = new Promise<undefined>(resolve => { timer = setTimeout(resolve, ms, undefined) })
+  try {
+    return await Promise.race([promise, over])
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 export function createCharacterLibrary (options: CharacterLibraryOptions): CharacterLibrary {
@@ -152,26 +175,32 @@ export function createCharacterLibrary (options: CharacterLibraryOptions): Chara
     if (again !== undefined) log.warn(again === 0 ? fields : { ...fields, again }, message)
   }
 
-  async function load ({ roots, file }: Bounds, wanted: unknown, session: SessionFacts, reload: boolean): Promise<LoadedCast> {
+  async function load ({ roots, quotas, file }: Bounds, wanted: unknown, session: SessionFacts, reload: boolean): Promise<LoadedCast> {
     if (closed) throw new Error('The character library is closed.')
     const started = performance.now()
     if (!(wanted instanceof Sources) && typeof wanted !== 'string') roots.resolve(wanted) // Refuses it
     const sources = wanted instanceof Sources ? wanted : new Sources([String(wanted)], 'directory')
-    sources.check(limits)
-    const loading = await Promise.allSettled(sources.list.map(async source => typeof source === 'object'
+    sources.check(quotas)
+    const loading = Promise.allSettled(sources.list.map(async source => typeof source === 'object'
       ? createInlineCast(source.characters, { session, guard: (ms, call) => { watchdog.run(ms, call) } })
-      : await loadDirectory(roots, source, session, { param: sources.param, file })))
-    const layers = loading.flatMap(result => result.status === 'fulfilled' ? [result.value] : [])
-    const failed = loading.find(result => result.status === 'rejected')
+      : await loadDirectory(roots, source, session, { param: sources.param, file, castBytes: quotas.castBytes })))
+    const letGo = (results: Awaited<typeof loading>) => Promise.all(results.map(async result => { if (result.status === 'fulfilled') await release(result.value, session) }))
+    const results = await within(quotas.castMs, loading)
+    if (results === undefined) {
+      // It goes on where it cannot be stopped; what comes of it is let go. Its code has limits of its own
+      late(loading.then(letGo))
+      throw new RealtimeError('load_timeout', { param: sources.param, message: `Loading the cast took longer than ${quotas.castMs} ms.` })
+    }
+    const failed = results.find(result => result.status === 'rejected')
     if (failed !== undefined) {
-      await Promise.all(layers.map(layer => release(layer, session)))
+      await letGo(results)
       throw failed.reason
     }
-    const cast = layCasts(layers)
-    if (cast.characters.length > limits.characters) {
-      const count = cast.characters.length
+    const cast = layCasts(results.flatMap(result => result.status === 'fulfilled' ? [result.value] : []))
+    const excess = findExcess(cast, quotas, sources.param)
+    if (excess !== undefined) {
       await release(cast, session)
-      throw new RealtimeError('too_many_characters', { param: sources.param, message: `'${cast.name}' has ${count} characters, and a session may have ${limits.characters}.` })
+      throw excess
     }
     const { name, version, characters, errors, totalFiles } = cast
     const durationMs = Math.round((performance.now() - started) * 100) / 100
@@ -195,7 +224,7 @@ export function createCharacterLibrary (options: CharacterLibraryOptions): Chara
   }
 
   /** One cast from its files, in the version that the directory has or in the one that is named. */
-  async function loadDirectory (roots: Roots, directory: string, session: SessionFacts, { param, file: only }: { param: string, file: string | undefined }): Promise<Cast> {
+  async function loadDirectory (roots: Roots, directory: string, session: SessionFacts, { param, file: only, castBytes }: { param: string, file: string | undefined, castBytes: number }): Promise<Cast> {
     const [, base, version] = /^(.+)@([0-9a-f]{12})$/s.exec(directory) ?? [undefined, directory]
     let place: Place
     let plan: Plan | undefined
@@ -207,6 +236,8 @@ export function createCharacterLibrary (options: CharacterLibraryOptions): Chara
       throw told instanceof RealtimeError && told.param === 'directory' ? new RealtimeError(told.code, { message: told.message, param }) : told
     }
     if (plan === undefined) throw new RealtimeError('version_not_found', { param, message: `'${place.name}' is not kept in the version ${version}.` })
+    // Before any of it runs
+    if (plan.bytes > castBytes) throw tooLarge(place.name, plan.bytes, castBytes, param)
     await thread.ready
     const cast: Cast = new Cast({
       plan,
@@ -231,6 +262,12 @@ export function createCharacterLibrary (options: CharacterLibraryOptions): Chara
     return cast
   }
 
+  /** Something that nobody waits for any more, and that must be over when the library closes. */
+  function late (ending: Promise<unknown>): void {
+    const over: Promise<void> = ending.then(() => {}, () => {}).finally(() => releasing.delete(over))
+    releasing.add(over)
+  }
+
   function release (cast: SomeCast, session: SessionFacts): Promise<void> {
     const { name } = cast
     const released = cast.purge().finally(() => {
@@ -246,9 +283,9 @@ export function createCharacterLibrary (options: CharacterLibraryOptions): Chara
       return allRoots.resolve(directory)
     },
 
-    async open (session, directory = DEFAULT_ROOT, { roots: names, file } = {}) {
+    async open (session, directory = DEFAULT_ROOT, { roots: names, quotas, file } = {}) {
       if (closed) throw new Error('The character library is closed.')
-      const bounds = { roots: names === undefined ? allRoots : allRoots.only(names), file }
+      const bounds = { roots: names === undefined ? allRoots : allRoots.only(names), quotas: { ...limits, ...quotas }, file }
       const loaded = await load(bounds, directory, session, false)
       const registry = new CharacterRegistry({
         session,
@@ -276,7 +313,8 @@ export function createCharacterLibrary (options: CharacterLibraryOptions): Chara
       closed = true
       await watcher?.close()
       await Promise.all([...registries].map(registry => registry.purge()))
-      await Promise.all(releasing)
+      // What loads when nobody waits any more ends in a purge
+      while (releasing.size > 0) await Promise.all(releasing)
       await Promise.all([thread.stop(), letCompilerGo()])
       crashes.release()
       plans.clear()

@@ -22,6 +22,10 @@ export interface CharacterLimits {
   versions: number
   /** Characters that a session may have. Default 1,000. */
   characters: number
+  /** Bytes of a cast: of the sources of its modules and all they import, and of the JSON of its cards. Default 64 Mi. */
+  castBytes: number
+  /** How long loading a cast may take, with all it waits for. Default 30,000. */
+  castMs: number
   /** Characters that a client may bring in one event. Default 64. */
   inlineCharacters: number
   /** Bytes of them, as JSON. Default 1 Mi. */
@@ -40,9 +44,14 @@ export const defaultLimits: Readonly<CharacterLimits> = Object.freeze({
   cacheBytes: 64 * 1024 * 1024,
   versions: 5,
   characters: 1000,
+  castBytes: 64 * 1024 * 1024,
+  castMs: 30_000,
   inlineCharacters: 64,
   inlineBytes: 1024 * 1024
 })
+
+/** What a key may be given less or more of than the server gives everybody. */
+export type Quotas = Pick<CharacterLimits, 'characters' | 'castBytes' | 'castMs' | 'inlineCharacters' | 'inlineBytes'>
 
 /** Fills in the defaults; throws for what is no positive number. */
 export function readLimits (given: Partial<CharacterLimits> = {}): CharacterLimits {

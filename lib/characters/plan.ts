@@ -144,6 +144,14 @@ export class Plan {
     return new Fault('import_error', message, { file: join(this.directory, name), line: null, column: null })
   }
 
+  /** Bytes of all its sources and of the JSON of its cards. */
+  get bytes (): number {
+    let bytes = 0
+    for (const { source } of this.#modules.values()) bytes += source.stamp.size
+    for (const card of this.#cards.values()) bytes += card.bytes
+    return bytes
+  }
+
   /** Whether building it again would change nothing. */
   isCurrent (): boolean {
     if (this.#fleeting || !isUnchanged(this.directory, this.#stamp!)) return false

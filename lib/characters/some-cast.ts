@@ -11,6 +11,8 @@ export interface SomeCast {
   readonly characters: readonly LoadedCharacter[]
   readonly errors: readonly FileError[]
   readonly totalFiles: number
+  /** Of what it was loaded from. */
+  readonly bytes: number
   /** Lets all of it go. Once. */
   purge (): Promise<void>
 }
@@ -31,6 +33,7 @@ export function layCasts (layers: readonly SomeCast[]): SomeCast {
     get characters () { return [...byName.values()] },
     errors: layers.flatMap(({ name, errors }) => errors.map(error => ({ ...error, file: name === INLINE ? error.file : `${name}/${error.file}` }))),
     totalFiles: layers.reduce((sum, { totalFiles }) => sum + totalFiles, 0),
+    bytes: layers.reduce((sum, { bytes }) => sum + bytes, 0),
     async purge () {
       byName.clear()
       await Promise.all(layers.map(layer => layer.purge()))

@@ -59,6 +59,8 @@ export interface SessionOptions {
   defaultCharacter: string | null | undefined
   limits: SessionLimits
   observer: SessionObserver
+  /** Counts a reload: 0 if it may be, else the seconds after which the next may. Default: any may. */
+  countReload?: (() => number) | undefined
   /** What the client speaks, if it is not GA. */
   dialect?: DialectFactory | null
 }

@@ -111,6 +111,12 @@ export class RealtimeSession {
     return this.#options.limits
   }
 
+  /** Counts a reload. Throws `too_many_reloads`. */
+  countReload (): void {
+    const seconds = this.#options.countReload?.() ?? 0
+    if (seconds > 0) throw new RealtimeError('too_many_reloads', { message: `That is more reloads than there may be a minute. Try again in ${seconds} s.` })
+  }
+
   get closed (): boolean {
     return this.#closed
   }

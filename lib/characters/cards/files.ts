@@ -21,6 +21,8 @@ export interface CardFile {
   readonly stamp: Stamp
   /** Of the card's JSON, or of what is wrong. */
   readonly hash: string
+  /** Of the card's JSON. */
+  readonly bytes: number
   readonly card: Card | undefined
   readonly fault: Fault | undefined
   /** A picture without a card in it: it may be somebody's portrait. */
@@ -63,14 +65,14 @@ export class CardFiles {
     try {
       text = await readJson(descriptor, file, stamp.size)
       const card = readCard(parseObject(text), baseName(file))
-      return this.#keep(path, { file, stamp, hash: digest(text), card, fault: undefined, isPicture: false }, text.length)
+      return this.#keep(path, { file, stamp, hash: digest(text), bytes: Buffer.byteLength(text), card, fault: undefined, isPicture: false }, text.length)
     } catch (error) {
       if (!(error instanceof CardProblem)) throw error
       const place = extname(file) !== '.json' || text === ''
         ? { line: null, column: null }
         : error.offset === null ? findField(text, error.path) : placeOf(text, error.offset)
       const fault = new Fault('invalid_character', error.message, { file, ...place })
-      return this.#keep(path, { file, stamp, hash: digest(text + error.message), card: undefined, fault, isPicture: error instanceof NoCard }, 100)
+      return this.#keep(path, { file, stamp, hash: digest(text + error.message), bytes: Buffer.byteLength(text), card: undefined, fault, isPicture: error instanceof NoCard }, 100)
     } finally {
       closeSync(descriptor)
     }

@@ -34,7 +34,9 @@ export const reloadCharacters: Handler<'session.characters.reload'> = async (ses
   if (registry.reloading > waitingReloads) {
     throw new RealtimeError('rate_limit_exceeded', { message: `${waitingReloads} reloads wait already, as many as may. Wait for their answers.` })
   }
-  const report = await registry.reload(readSources(event), {
+  const sources = readSources(event)
+  session.countReload()
+  const report = await registry.reload(sources, {
     beforeSwap: () => responses.cancelAll(),
     afterSwap: () => {
       if (session.closed) return

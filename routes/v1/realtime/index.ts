@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { WebSocket } from 'ws'
+import { Rate } from '../../../lib/access/rate.js'
 import { RealtimeError } from '../../../lib/errors.js'
 import { asksForBeta, createBeta } from '../../../lib/realtime/dialects/beta.js'
 import { joinObservers } from '../../../lib/realtime/observer.js'
@@ -71,6 +72,7 @@ export default async function realtime (fastify: FastifyInstance): Promise<void>
     const { model = configuration?.model ?? engines.llm.model, character, intent } = request.query as Query
     const { apiKey } = request
     const { eventsPerSecond = options.limits.eventsPerSecond } = apiKey?.limits ?? {}
+    const reloads = new Rate(options.limits.reloadsPerMinute)
     const lines = createSessionLog(request.log.child({ session: registry.session.id }), () => session)
     const trace = fastify.dramatisTracing?.open(request.headers, registry.session.id) ?? null
     const beta = asksForBeta(request.headers)
@@ -87,6 +89,7 @@ export default async function realtime (fastify: FastifyInstance): Promise<void>
       limits: { ...options.limits, eventsPerSecond },
       strict: options.strict,
       dialect: beta ? createBeta : null,
+      countReload: () => reloads.take() || (apiKey === null ? 0 : keyring.countReload(keyring.named(apiKey.name) ?? apiKey)),
       observer: trace === null ? joinObservers(metrics.observer, lines.observer) : joinObservers(metrics.observer, lines.observer, trace.observer)
     })
 
