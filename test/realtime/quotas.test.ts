@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { DramatisOptions } from '../../app.js'
+import { createCharacterLibrary } from '../../lib/characters/library.js'
 import { castOf, characterSource } from '../support/casts.js'
 import { v2 } from '../support/cards.js'
 import { refusal } from '../support/refusal.js'
@@ -68,12 +69,12 @@ t.test('another key is not bound by it', async t => {
 })
 
 t.test('what loads too long leaves nothing behind', async t => {
-  const { server } = await start(t)
-  writeFileSync(join(server.app.dramatisOptions.characters.roots['slow']!, 'a.ts'), `await new Promise(resolve => setTimeout(resolve, 300))\n${characterSource('Sol')}`)
-  const library = server.app.dramatisLibrary
+  const directory = t.testdir({ default: castOf('Ada'), slow: {} })
+  writeFileSync(join(directory, 'slow', 'a.ts'), `await new Promise(resolve => setTimeout(resolve, 300))\n${characterSource('Sol')}`)
+  const library = createCharacterLibrary({ directory: join(directory, 'default'), roots: { slow: join(directory, 'slow') } })
   const opening = library.open({ id: 'one', startedAt: new Date(), language: null }, 'slow', { quotas: { castMs: 50 } })
   await t.rejects(opening, { code: 'load_timeout', param: 'directory' })
-  await server.app.close()
+  await library.close()
   t.equal(library.live, 0)
 })
 
