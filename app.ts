@@ -9,6 +9,7 @@ import errors from './plugins/errors.js'
 import formats from './plugins/formats.js'
 import metrics from './plugins/metrics.js'
 import overload from './plugins/overload.js'
+import resume from './plugins/resume.js'
 import sessions from './plugins/sessions.js'
 import tracing from './plugins/tracing.js'
 import websocket from './plugins/websocket.js'
@@ -32,6 +33,7 @@ async function dramatis (fastify: FastifyInstance, options: DramatisOptions): Pr
   await fastify.register(sessions)
   await fastify.register(metrics)
   await fastify.register(tracing)
+  await fastify.register(resume)
   await fastify.register(websocket)
   await fastify.register(cors)
   await fastify.register(access)

@@ -51,6 +51,7 @@ export const Environment = Type.Object({
   PING_SECONDS: Seconds('Silence after which a client is asked whether it is there; 0 is never.'),
   AHEAD_SECONDS: Seconds('Sound of an answer that may be made before it can have been played; 0 is any.'),
   DRAIN_SECONDS: Seconds('Time that running responses have at shutdown.'),
+  RESUME_SECONDS: Seconds('Time in which a session may be taken up again whose connection is gone; 0: none can be.'),
   EVENT_LOOP_LAG_MS: Type.Optional(Type.Integer({ minimum: 0, maximum: 60_000, description: 'Milliseconds that the event loop may be late until new sessions are refused; 0 is off.' })),
   ENGINE_LAG_MS: Type.Optional(Type.Integer({ minimum: 0, maximum: 60_000, description: 'Milliseconds that a local engine may be behind until new sessions are refused; 0 is off.' })),
   CONTEXT_TOKENS: Type.Optional(Type.Integer({ minimum: 256, description: 'Tokens that the language model is sent at most, estimated.' })),
@@ -131,6 +132,7 @@ function toOptions (values: Environment, apiKeys: string[]): DramatisOptions {
       sessionSeconds: values.MAX_SESSION_SECONDS,
       idleSeconds: values.IDLE_TIMEOUT_SECONDS,
       drainSeconds: values.DRAIN_SECONDS,
+      resumeSeconds: values.RESUME_SECONDS,
       eventLoopLagMs: values.EVENT_LOOP_LAG_MS,
       engineLagMs: values.ENGINE_LAG_MS,
       contextTokens: values.CONTEXT_TOKENS

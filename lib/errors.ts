@@ -55,6 +55,8 @@ const codes = {
   invalid_api_key: 'Incorrect API key provided.',
   origin_not_allowed: 'This origin may not connect.',
   host_not_allowed: 'This server is not to be reached by that name.',
+  resume_not_found: 'There is no session to take up with this token.',
+  resume_unavailable: 'Where sessions are kept cannot be reached.',
   session_limit_reached: 'The server has as many sessions as it may.',
   server_overloaded: 'The server does not keep up with the sessions it has.',
   server_draining: 'The server is shutting down.',
@@ -64,16 +66,18 @@ const codes = {
 export type ErrorCode = keyof typeof codes
 export const errorCodes = Object.keys(codes) as ErrorCode[]
 
-const serverFaults = new Set<ErrorCode>(['server_error', 'engine_failed', 'engine_unavailable', 'session_limit_reached', 'server_overloaded', 'server_draining'])
+const serverFaults = new Set<ErrorCode>(['server_error', 'engine_failed', 'engine_unavailable', 'resume_unavailable', 'session_limit_reached', 'server_overloaded', 'server_draining'])
 
 /** HTTP status of a refusal, where it is not 400. */
 const statuses: Partial<Record<ErrorCode, number>> = {
   session_not_found: 404,
+  resume_not_found: 404,
   upgrade_required: 426,
   invalid_api_key: 401,
   origin_not_allowed: 403,
   host_not_allowed: 403,
   rate_limit_exceeded: 429,
+  resume_unavailable: 503,
   session_limit_reached: 503,
   server_overloaded: 503,
   server_draining: 503,
@@ -84,7 +88,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
 export const statusCodes = Object.keys(statuses) as ErrorCode[]
 
 /** Seconds after which a refusal may be over, where nobody knows better. */
-const retries: Partial<Record<ErrorCode, number>> = { session_limit_reached: 5, server_draining: 5 }
+const retries: Partial<Record<ErrorCode, number>> = { session_limit_reached: 5, server_draining: 5, resume_unavailable: 2 }
 
 export interface RealtimeErrorOptions {
   message?: string

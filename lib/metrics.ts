@@ -67,6 +67,8 @@ export function createMetrics (register: Registry, { sessionLabel, sessions }: M
   gauge('dramatis_draining', '1 while the server shuts down and takes no new sessions', () => Number(sessions.draining))
   const total = counter('dramatis_sessions_total', 'Sessions opened')
   const rejected = counter('dramatis_sessions_rejected_total', 'Connections refused before the upgrade', 'reason', statusCodes)
+  const resumed = counter('dramatis_sessions_resumed_total', 'Sessions taken up again, of those opened')
+  const checkpoints = counter('dramatis_checkpoints_total', 'Checkpoints of sessions that can be taken up again', 'outcome', ['written', 'failed'])
   const closes = counter('dramatis_sessions_closed_total', 'Sessions closed, by close code', 'code', CLOSE_CODES)
   const duration = new Histogram({ name: 'dramatis_session_duration_seconds', help: 'How long sessions lasted', buckets: [1, 10, 60, 300, 900, 1800, 3600, 7200], registers })
   const turn = new Histogram({ name: 'dramatis_turn_seconds', help: 'Time of the stages of a turn', labelNames: ['stage'], buckets: seconds, registers })
@@ -100,6 +102,8 @@ export function createMetrics (register: Registry, { sessionLabel, sessions }: M
       active.inc()
       total.inc()
     },
+    resumed: () => resumed.inc(),
+    checkpoint: (outcome: 'written' | 'failed') => checkpoints.inc({ outcome }),
     /** @param code of the WebSocket's close */
     closed: (seconds: number, code: number) => {
       active.dec()

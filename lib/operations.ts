@@ -30,7 +30,7 @@ export function createOperations (sessions: LiveSessions, drainSeconds: number, 
     close (id) {
       const session = find(id)
       if (session === undefined) throw new RealtimeError('session_not_found', { param: 'id', message: `There is no session '${id.slice(0, 64)}'.` })
-      session.end(1001, 'closed by the operator')
+      session.end(1001, 'closed by the operator', false)
     },
 
     drain () {

@@ -11,6 +11,7 @@ import type { Options } from '../lib/options.js'
 import type { SessionUpdate } from '../lib/realtime/events/session-object.js'
 import type { Heartbeat } from '../lib/realtime/heartbeat.js'
 import type { LiveSessions } from '../lib/realtime/live-sessions.js'
+import type { Resumption, Resumptions } from '../lib/realtime/resume/resumptions.js'
 import type { Tracing } from '../lib/tracing/tracing.js'
 
 // All additions to Fastify's types. app.ts imports this file, or embedders would not see them.
@@ -33,6 +34,7 @@ declare module 'fastify' {
     dramatisTracing: Tracing | null
     dramatisSessions: LiveSessions
     dramatisHeartbeat: Heartbeat
+    dramatisResumptions: Resumptions
   }
 
   interface FastifyRequest {
@@ -42,5 +44,7 @@ declare module 'fastify' {
     clientSecret: ClientSecret<SessionUpdate> | null
     /** The API key that the client connects with, itself or by an ephemeral one; null where none is needed. */
     apiKey: Key | null
+    /** How its session can be taken up again, and what it goes on from; null unless the client asked. */
+    resumption: Resumption | null
   }
 }

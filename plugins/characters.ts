@@ -4,6 +4,7 @@ import type { Key } from '../lib/access/keyring.js'
 import type { SessionFacts } from '../lib/characters/character.js'
 import { createCharacterLibrary, type Allowance, type CharacterLibrary } from '../lib/characters/library.js'
 import type { CharacterRegistry } from '../lib/characters/registry.js'
+import { reopenCast, type SavedCast } from '../lib/characters/reopen.js'
 import { RealtimeError } from '../lib/errors.js'
 import { OptionsError } from '../lib/options.js'
 import { createId } from '../lib/realtime/ids.js'
@@ -74,7 +75,9 @@ async function checkDefaultCast (fastify: FastifyInstance): Promise<void> {
 
 /** A cast that somebody named, or the default one. Rejects with a `RealtimeError` of that field if a named one has no character. */
 export async function openNamed (session: SessionFacts, { library, key, directory, param }: Named): Promise<CharacterRegistry> {
-  const registry = await library.open(session, directory, allowanceOf(key)).catch(error => {
+  const allowance = allowanceOf(key)
+  const opening = typeof directory === 'object' ? reopenCast(library, session, directory, allowance) : library.open(session, directory, allowance)
+  const registry = await opening.catch(error => {
     throw error instanceof RealtimeError ? new RealtimeError(error.code, { message: error.message, param }) : error
   })
   if (registry.size > 0 || directory === undefined) return registry
@@ -91,17 +94,29 @@ function allowanceOf (key: Key | null): Allowance {
   return { roots, quotas: Object.fromEntries(Object.entries(quotas).filter(([, value]) => value !== undefined)) }
 }
 
-interface Named { library: CharacterLibrary, key: Key | null, directory: string | undefined, param: string }
+interface Named {
+  library: CharacterLibrary
+  key: Key | null
+  /** As it is named, or as it was when a session had it before. */
+  directory: string | SavedCast | undefined
+  param: string
+}
 
-/** Fills `request.characters` with the cast of the ephemeral key, or with the one that the URL names, or the default one. */
+/** Fills `request.characters` with the cast that its session had before, or that of the ephemeral key, or the one that the URL names, or the default one. */
 export async function openCast (request: FastifyRequest): Promise<void> {
   const { characters } = request.query as { characters?: string }
+  const before = request.resumption?.snapshot ?? null
   const pinned = request.clientSecret?.cast ?? undefined
-  if (pinned !== undefined && characters !== undefined) {
+  if (before === null && pinned !== undefined && characters !== undefined) {
     throw new RealtimeError('invalid_value', { param: 'characters', message: 'This key brings a cast of its own: leave \'characters\' out.' })
   }
-  const session = { id: createId('sess'), startedAt: new Date(), language: null }
-  const registry = await openNamed(session, { library: request.server.dramatisLibrary, key: request.apiKey, directory: pinned ?? characters, param: 'characters' })
+  const session = { id: before?.id ?? createId('sess'), startedAt: new Date(), language: null }
+  const registry = await openNamed(session, {
+    library: request.server.dramatisLibrary,
+    key: request.apiKey,
+    directory: before?.cast ?? pinned ?? characters,
+    param: before === null ? 'characters' : 'resume'
+  })
   request.characters = registry
   request.server.dramatisMetrics.charactersLoaded(session.id, registry.size)
   // The connection went while the cast was loading: nobody else will come to let it go.

@@ -17,7 +17,7 @@ export function digest (key: string): Buffer {
   return createHash('sha256').update(key).digest()
 }
 
-/** A URL as it may be logged: without the value of any key in its query. */
+/** A URL as it may be logged: without the value of any key or token in its query. */
 export function withoutKeys (url: string): string {
-  return url.replace(/([?&](?:api[-_]?key|key|token|access_token|ek)=)[^&#]*/gi, '$1[redacted]')
+  return url.replace(/([?&](?:api[-_]?key|key|token|access_token|ek|resume)=)[^&#]*/gi, '$1[redacted]')
 }

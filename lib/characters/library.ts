@@ -79,7 +79,7 @@ export interface CharacterLibrary {
    *
    * @param allowance what the session may load; default: everything
    */
-  open (session: SessionFacts, directory?: string, allowance?: Allowance): Promise<CharacterRegistry>
+  open (session: SessionFacts, directory?: string | Sources, allowance?: Allowance): Promise<CharacterRegistry>
   /** Compiles a cast, so that the first session that names it does not wait; runs nothing of it. Rejects as {@link resolve} does. */
   prepare (directory: string): Promise<void>
   /** Resolves when changes of files will be told, if they are watched. */

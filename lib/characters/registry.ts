@@ -82,6 +82,8 @@ export class CharacterRegistry {
 
   /** Canonical name, such as `default` or `team/winter`. */
   get directory (): string { return this.#report.directory }
+  /** Where the cast is from, as it was asked for: a directory, or `Sources`. */
+  get wanted (): unknown { return this.#wanted }
   /** Of the content of its files. */
   get version (): string { return this.#version }
   /** Its directory in this very version, whatever happens to the files: `team@1f2e3d4c5b6a`. */

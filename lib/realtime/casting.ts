@@ -17,6 +17,9 @@ interface Selection {
   readonly chosen: boolean
 }
 
+/** A choice as JSON keeps it, the character by its name. */
+export interface SavedSelection { character: string | null, plainVoice: string | null, chosen: boolean }
+
 /** Which character of the registry a session speaks as (ARCHITECTURE: Selecting). */
 export class Casting {
   readonly #registry: CharacterRegistry
@@ -39,6 +42,22 @@ export class Casting {
   /** `session.audio.output.voice`: the selected character's name, or a plain voice. */
   get voice (): string {
     return this.#selection.plainVoice ?? this.#selection.character?.name ?? DEFAULT_VOICE
+  }
+
+  /** The same object until another one is made. */
+  get selection (): object {
+    return this.#selection
+  }
+
+  save (): SavedSelection {
+    const { character, plainVoice, chosen } = this.#selection
+    return { character: character?.name ?? null, plainVoice, chosen }
+  }
+
+  /** Takes up a choice that was made elsewhere; a character that this cast has not gives way to the default. */
+  restore ({ character: name, plainVoice, chosen }: SavedSelection): void {
+    const character = name === null ? null : this.#registry.find(name)
+    this.#selection = character === undefined ? { character: this.#default(), plainVoice, chosen: false } : { character, plainVoice, chosen }
   }
 
   /** The client names a character at connect. */

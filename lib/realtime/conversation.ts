@@ -23,16 +23,30 @@ export interface ConversationLimits {
   bytes: number
 }
 
+/** Who keeps what is said. Told of an item once it is finished, and of what happens to it then. */
+export interface ConversationWatcher {
+  /** An item is as it will stay, unless the client changes it. */
+  finished (entry: Entry): void
+  changed (entry: Entry): void
+  removed (entry: Entry): void
+}
+
 /** The items of one session in order. Sends nothing: its owner tells the client. */
 export class Conversation {
   readonly #limits: ConversationLimits
   #entries: Entry[] = []
   readonly #ids = new Set<string>()
-
   #bytes = 0
+  #watcher: ConversationWatcher | null = null
 
-  constructor (limits: ConversationLimits) {
+  /** @param entries that it begins with, of a session that is taken up again */
+  constructor (limits: ConversationLimits, entries: readonly Entry[] = []) {
     this.#limits = limits
+    for (const entry of entries) this.add(entry)
+  }
+
+  watch (watcher: ConversationWatcher): void {
+    this.#watcher = watcher
   }
 
   /** Bytes of recordings that are kept. */
@@ -98,11 +112,24 @@ export class Conversation {
 
   delete (id: string): boolean {
     const index = this.#indexOf(id)
-    if (index === -1 || this.#entries[index]!.hidden) return false
-    this.#bytes -= this.#entries[index]!.size ?? 0
+    const entry = this.#entries[index]
+    if (entry === undefined || entry.hidden) return false
+    this.#bytes -= entry.size ?? 0
     this.#entries.splice(index, 1)
     this.#ids.delete(id)
+    this.#watcher?.removed(entry)
     return true
+  }
+
+  /** An item is finished. */
+  finish (entry: Entry): void {
+    // Who deleted it while it was made does not want it kept.
+    if (this.#watcher !== null && this.#ids.has(entry.item.id)) this.#watcher.finished(entry)
+  }
+
+  /** A finished item was changed. */
+  change (entry: Entry): void {
+    this.#watcher?.changed(entry)
   }
 
   previousOf (id: string): string | null {
@@ -110,6 +137,7 @@ export class Conversation {
   }
 
   clear (): void {
+    if (this.#watcher !== null) for (const entry of this.#entries) this.#watcher.removed(entry)
     this.#entries = []
     this.#ids.clear()
     this.#bytes = 0

@@ -20,10 +20,10 @@ function random (length: number): string {
   return pool.toString('latin1', next - length, next)
 }
 
-/** Where it is not 21; an ephemeral key has to be hard to guess. */
-const lengths: Record<string, number> = { call: 16, ek: 32 }
+/** Where it is not 21; keys and tokens have to be hard to guess. */
+const lengths: Record<string, number> = { call: 16, ek: 32, resume: 32 }
 
-/** An id in the protocol's form (PROTOCOL section 12): a prefix, `_`, 21 base62 characters (16 for a call, 32 for a key). */
-export function createId (prefix: 'event' | 'sess' | 'conv' | 'item' | 'resp' | 'call' | 'ek'): string {
+/** An id in the protocol's form (PROTOCOL section 12): a prefix, `_`, 21 base62 characters (16 for a call, 32 for a key or a token). */
+export function createId (prefix: 'event' | 'sess' | 'conv' | 'item' | 'resp' | 'call' | 'ek' | 'resume'): string {
   return `${prefix}_${random(lengths[prefix] ?? 21)}`
 }

@@ -101,7 +101,7 @@ export class LiveSessions {
 
   /** Closes the sessions of a key that is no longer valid. */
   revoke (key: string): void {
-    for (const [session, name] of this.#sessions) if (name === key) session.end(1008, 'key removed')
+    for (const [session, name] of this.#sessions) if (name === key) session.end(1008, 'key removed', false)
   }
 
   delete (session: RealtimeSession): void {

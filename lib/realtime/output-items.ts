@@ -22,11 +22,13 @@ abstract class OutputItem<T extends Item> {
   readonly item: T
   readonly index: number
   protected readonly scope: OutputScope
+  readonly #entry: Entry
   #previousId: string | null = null
   #open = true
 
   constructor (scope: OutputScope, entry: Entry & { item: T }) {
     this.scope = scope
+    this.#entry = entry
     this.item = entry.item
     this.index = entry.hidden ? -1 : scope.place(entry.item)
     if (scope.conversation !== null) this.#previousId = scope.conversation.add(entry)
@@ -45,6 +47,7 @@ abstract class OutputItem<T extends Item> {
     if (!this.#open) return
     this.#open = false
     this.finish(status)
+    this.scope.conversation?.finish(this.#entry)
     if (this.index === -1) return
     if (this.scope.conversation !== null) {
       this.scope.outbox.send({ type: 'conversation.item.done', previous_item_id: this.#previousId, item: this.item })

@@ -2,6 +2,13 @@ import { SAMPLE_RATE } from '../engines/engine.js'
 
 const SAMPLES_PER_MS = SAMPLE_RATE / 1000
 
+/** What is kept of a recording where its samples are not. */
+export interface SavedSound {
+  samples: number
+  /** Sample and words that begin with it. */
+  words: [number, string][]
+}
+
 /**
  * The audio of one item, and which words were said when. The samples may be dropped to save memory;
  * length and words stay, since truncation needs them.
@@ -18,6 +25,20 @@ export class Recording {
   /** @param maxBytes of samples, over which they are dropped */
   constructor (maxBytes = Infinity) {
     this.#maxBytes = maxBytes
+  }
+
+  /** A recording without its samples, to which nothing is added. */
+  static restore ({ samples, words }: SavedSound): Recording {
+    const recording = new Recording()
+    recording.#samples = samples
+    recording.#words = words.map(([at, text]) => ({ at, text }))
+    recording.#cut = true
+    recording.drop()
+    return recording
+  }
+
+  save (): SavedSound {
+    return { samples: this.#samples, words: this.#words.map(({ at, text }) => [at, text]) }
   }
 
   /** Milliseconds, whether or not the samples are still there. */

@@ -19,7 +19,7 @@ export function createSessionLog (log: Logger, session: () => RealtimeSession) {
 
   return {
     /** @param connection `key` is the name of an API key, if it has one */
-    opened (connection: { address: string, key: string | null, model: string, dialect: 'ga' | 'beta' }): void {
+    opened (connection: { address: string, key: string | null, model: string, dialect: 'ga' | 'beta', resumed: boolean }): void {
       const { registry, settings } = session()
       log.info({ character: character(), directory: registry.directory, type: settings.type, ...connection }, 'session opened')
     },

@@ -4,6 +4,7 @@ import type { DialectFactory } from './dialects/dialect.js'
 import type { SessionUpdate } from './events/session-object.js'
 import type { SessionObserver } from './observer.js'
 import type { Connection, SessionSocket } from './outbox.js'
+import type { Resumption } from './resume/resumptions.js'
 import type { Settings } from './settings.js'
 
 export interface SessionLimits {
@@ -53,6 +54,12 @@ export interface SessionOptions {
   configuration?: SessionUpdate | undefined
   /** A character the client named at connect. */
   character?: string | undefined
+  /** How it can be taken up again, and what it goes on from; absent if the client did not ask. */
+  resumption?: Resumption | undefined
+  /** Told when it is taken up on another connection. */
+  left? (): void
+  /** Whether a client that takes it up is told of its items once more. Default false. */
+  replay?: boolean | undefined
   /** Whether parameters that the protocol does not know are errors. Default false: clients run ahead of servers. */
   strict?: boolean | undefined
   /** The server's own choice: a name, null for nobody, undefined for the first of the cast. */

@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { CharacterRegistry } from '../characters/registry.js'
+import { saveCast } from '../characters/reopen.js'
 import { RealtimeError } from '../errors.js'
 import { Casting } from './casting.js'
 import { clientEntry } from './client-entry.js'
@@ -21,11 +23,17 @@ import { Outbox } from './outbox.js'
 import { planResponse } from './plan.js'
 import type { ResponsePlan } from './response.js'
 import { Responses } from './responses.js'
+import type { Checkpoints } from './resume/checkpoints.js'
+import type { Resumption } from './resume/resumptions.js'
+import { FORMAT, type SavedSession } from './resume/snapshot.js'
 import type { SessionLimits, SessionOptions } from './session-options.js'
 import { startingSettings, updateSettings, type Settings } from './settings.js'
 import { checkSizes } from './sizes.js'
 import { Throttle } from './throttle.js'
 import { Turns } from './turns.js'
+
+/** How long the end of a session may wait until the last of it is kept. Milliseconds. */
+const KEEP_MS = 2000
 
 /**
  * One Realtime connection and all that it owns. The route feeds it frames and tells it when the socket
@@ -55,6 +63,11 @@ export class RealtimeSession {
   watching = false
   #idle: NodeJS.Timeout | null = null
   #settings: Settings
+  readonly #conversationId: string
+  readonly #checkpoints: Checkpoints | null
+  #saved: { of: readonly unknown[], session: SavedSession } | null = null
+  /** Settles when the last checkpoint is written. */
+  #kept: Promise<void> = Promise.resolve()
   #closed = false
   #ending: string | null = null
 
@@ -64,7 +77,8 @@ export class RealtimeSession {
     this.registry = registry
     this.observer = observer
     this.#options = options
-    const conversationId = createId('conv')
+    const snapshot = options.resumption?.snapshot ?? null
+    const conversationId = this.#conversationId = snapshot?.conversationId ?? createId('conv')
     this.#dialect = options.dialect?.(conversationId) ?? null
     this.outbox = new Outbox(options.socket, options.connection, {
       sent: bytes => this.#count('out', bytes),
@@ -73,21 +87,28 @@ export class RealtimeSession {
     this.#throttle = new Throttle(options.socket, limits.eventsPerSecond, () => this.#slowed())
     this.conversation = new Conversation({
       audioBytes: limits.audioHistorySeconds * toSamples(1000) * 2, items: limits.conversationItems, bytes: limits.conversationBytes
-    })
+    }, snapshot?.entries)
     this.#window = new ContextWindow(limits.contextTokens)
     this.casting = new Casting(registry, engines.tts, options.defaultCharacter)
-    this.#settings = startingSettings(options.type ?? 'realtime')
+    this.#settings = snapshot?.settings ?? startingSettings(options.type ?? 'realtime')
+    if (snapshot !== null) {
+      this.casting.restore(snapshot.selection)
+      this.watching = snapshot.watching
+      if (this.#dialect !== null) this.#dialect.sessionTemperature = snapshot.temperature
+    }
     this.#sizesMatterFrom = Math.min(limits.instructionsLength, limits.toolsLength)
     this.#turns = new Turns(this)
     this.listener = new Listener(engines, this.#listening(), this.#turns, limits, this.#throttle)
-    if (options.configuration !== undefined) this.#configure(options.configuration)
-    if (options.character !== undefined) this.casting.select(options.character)
+    if (snapshot === null && options.configuration !== undefined) this.#configure(options.configuration)
+    if (snapshot === null && options.character !== undefined) this.casting.select(options.character)
     this.responses = new Responses({
       outbox: this.outbox, conversation: this.conversation, conversationId, engines, observer, aheadMs: limits.aheadSeconds === 0 ? Infinity : limits.aheadSeconds * 1000
     }, this.#turns, limits.outOfBandResponses)
     this.#expiresAt = Math.floor(Date.now() / 1000) + limits.sessionSeconds
     this.#expiry = setTimeout(() => this.#expire(), limits.sessionSeconds * 1000).unref()
     registry.follow(() => { refreshCharacters(this).catch(error => observer.fault?.('changed files could not be loaded', error)) })
+    this.#checkpoints = options.resumption?.keep({ conversation: this.conversation, save: () => this.#save(), leave: () => this.leave() }) ?? null
+    if (this.#checkpoints !== null) this.conversation.watch(this.#checkpoints)
     this.#stayAwake()
   }
 
@@ -123,8 +144,11 @@ export class RealtimeSession {
 
   /** Greets the client. */
   start (): void {
+    const { resumption, replay } = this.#options
     this.refresh()
-    this.outbox.send({ type: 'session.created', session: this.toObject() })
+    this.#checkpoints?.begin()
+    this.outbox.send({ type: 'session.created', session: resumption === undefined ? this.toObject() : { ...this.toObject(), resume: this.#describeResume(resumption) } })
+    if (replay === true && resumption?.snapshot != null) this.#replay()
   }
 
   /** Takes one frame; whatever is wrong with it is answered by exactly one `error`. */
@@ -214,16 +238,33 @@ export class RealtimeSession {
     return this.#ending
   }
 
-  /** Ends the session from this side. */
-  end (code: number, reason: string): void {
+  /**
+   * Ends the session from this side. Who may take it up is told of the end when the last of it is kept.
+   *
+   * @param keep whether it may be taken up again, if the client asked for that
+   */
+  end (code: number, reason: string, keep = true): void {
     if (this.#closed) return
     this.#ending = reason
-    this.close()
-    this.#options.socket.close(code, reason)
+    this.close(keep)
+    const { socket } = this.#options
+    if (this.#checkpoints === null) socket.close(code, reason)
+    else Promise.race([this.#kept, sleep(KEEP_MS, undefined, { ref: false })]).finally(() => socket.close(code, reason))
   }
 
-  /** Releases everything the session holds. Idempotent; the socket may be gone already. */
-  close (): void {
+  /** It is taken up on another connection: this one ends. Resolves when the last of it is kept. */
+  leave (): Promise<void> {
+    this.end(1000, 'session resumed on another connection')
+    this.#options.left?.()
+    return this.#kept
+  }
+
+  /**
+   * Releases everything the session holds. Idempotent; the socket may be gone already.
+   *
+   * @param keep whether it may be taken up again, if the client asked for that
+   */
+  close (keep = true): void {
     if (this.#closed) return
     clearTimeout(this.#expiry)
     if (this.#idle !== null) clearTimeout(this.#idle)
@@ -232,6 +273,7 @@ export class RealtimeSession {
     this.#turns.reset()
     this.#throttle.stop()
     this.listener.close()
+    if (this.#checkpoints !== null) this.#kept = this.#checkpoints.close(keep)
     this.conversation.clear()
   }
 
@@ -249,6 +291,45 @@ export class RealtimeSession {
     const select = this.casting.prepare(update)
     select()
     this.settings = settings
+  }
+
+  /** What there is to keep beside the conversation: the same object while all of it is the same. */
+  #save (): SavedSession {
+    const { registry, casting, watching } = this
+    const temperature = this.#dialect?.sessionTemperature ?? this.#options.resumption?.snapshot?.temperature ?? null
+    const of = [this.#settings, casting.selection, registry.wanted, registry.version, watching, temperature]
+    if (this.#saved === null || of.some((value, index) => value !== this.#saved!.of[index])) {
+      this.#saved = {
+        of,
+        session: {
+          format: FORMAT,
+          id: this.id,
+          conversationId: this.#conversationId,
+          model: this.#options.model,
+          settings: this.#settings,
+          selection: casting.save(),
+          cast: saveCast(registry),
+          watching,
+          temperature
+        }
+      }
+    }
+    return this.#saved.session
+  }
+
+  #describeResume ({ token, seconds, snapshot }: Resumption): NonNullable<SessionObject['resume']> {
+    return { token, expires_in_seconds: seconds, resumed: snapshot !== null, item_count: this.conversation.entries.filter(({ hidden }) => hidden !== true).length }
+  }
+
+  /** Tells of the items there are, as when they came. */
+  #replay (): void {
+    let previous: string | null = null
+    for (const { item, hidden } of this.conversation.entries) {
+      if (hidden === true) continue
+      this.outbox.send({ type: 'conversation.item.added', previous_item_id: previous, item })
+      this.outbox.send({ type: 'conversation.item.done', previous_item_id: previous, item })
+      previous = item.id
+    }
   }
 
   #configure (configuration: SessionUpdate): void {

@@ -90,6 +90,7 @@ export class Turns implements ListenerHooks {
       item: { id: createId('item'), type: 'message', status: 'completed', role: 'system', content: [{ type: 'input_text', text: SILENCE_NOTE }] }
     }
     const previous = conversation.add(note)
+    conversation.finish(note)
     outbox.send({ type: 'conversation.item.added', previous_item_id: previous, item: note.item })
     outbox.send({ type: 'conversation.item.done', previous_item_id: previous, item: note.item })
     this.#transcribe(utterance, this.#addItem(utterance), 0)
@@ -118,10 +119,12 @@ export class Turns implements ListenerHooks {
     const transcribed = utterance.transcript.then(transcript => {
       if (entry.item.type === 'message' && entry.item.role === 'user') entry.item.content = [{ type: 'input_audio', transcript }]
       delete entry.transcribed
+      session.conversation.finish(entry)
       if (!session.transcribes) return
       session.outbox.send({ type: 'conversation.item.input_audio_transcription.completed', ...of, transcript, usage: { type: 'duration', seconds } })
     }, error => {
       if (!session.closed) {
+        session.conversation.finish(entry)
         session.observer.fault?.('speech-to-text failed', error)
         if (session.transcribes) {
           session.outbox.send({

@@ -179,6 +179,31 @@ t.test('ephemeral keys, made on a server and used in a browser', async t => {
   await t.rejects(new OpenAI7({ apiKey: 'sk-wrong', baseURL: baseURL(server.port) }).realtime.clientSecrets.create({}), { message: /^401/ })
 })
 
+t.test('a dropped connection is taken up again: by the library itself, and with a query of one\'s own', async t => {
+  const server = await startServer(t, { apiKeys: [key], characters: { default: null } })
+  const client = new OpenAI7({ apiKey: key, baseURL: baseURL(server.port) })
+  let token = 'new'
+  const { next, send, rt } = drive(t, new Ga7({
+    model: 'm',
+    reconnect: true,
+    reconnectInitialDelay: 1,
+    buildRealtimeURL: () => new URL(`wss://localhost:${server.port}/v1/realtime?model=m&resume=${token}`),
+    options: plain(server.port)
+  }, client))
+  rt.on('session.created', ({ session }) => { token = (session as unknown as { resume: { token: string } }).resume.token })
+  const { session } = await next('session.created')
+  send(user('Hello'))
+  send({ type: 'response.create', response: { output_modalities: ['text'] } })
+  await next('response.done')
+  rt.socket.terminate()
+  const again = (await next('session.created')).session
+  t.match(again, { id: session.id, resume: { resumed: true, item_count: 2 } })
+  rt.close()
+
+  const ga = drive(t, new GaNative({ model: 'm', onURL: url => url.searchParams.set('resume', 'new') }, client))
+  t.match((await ga.next('session.created')).session, { resume: { resumed: false, token: /^resume_/ } })
+})
+
 t.test('a session that only transcribes', async t => {
   const server = await startServer(t)
   const { next, send } = drive(t, new Ga7({ intent: 'transcription', options: plain(server.port) }, new OpenAI7({ apiKey: key, baseURL: baseURL(server.port) })))

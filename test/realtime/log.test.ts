@@ -50,7 +50,7 @@ t.test('a session leaves a line when it opens and one when it closes', async t =
   await line('session closed')
   t.equal(lines.length, 2)
   t.match(lines, [
-    { level: 30, msg: 'session opened', session: id, character: 'Ada', directory: 'default', model: 'any', type: 'realtime', dialect: 'ga' },
+    { level: 30, msg: 'session opened', session: id, character: 'Ada', directory: 'default', model: 'any', type: 'realtime', dialect: 'ga', resumed: false },
     { level: 30, msg: 'session closed', session: id, character: 'Ada', close_code: 1000, seconds: Number, responses: 1, errors: 1, bytes_in: Number, bytes_out: Number }
   ])
 })

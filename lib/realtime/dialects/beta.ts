@@ -74,6 +74,14 @@ class Beta implements Dialect {
     return betaNames[type] ?? type
   }
 
+  get sessionTemperature (): number | null {
+    return this.#temperature.kept
+  }
+
+  set sessionTemperature (temperature: number | null) {
+    this.#temperature.kept = temperature
+  }
+
   hear (event: Spoken): Spoken {
     switch (event.type) {
       case 'session.update':

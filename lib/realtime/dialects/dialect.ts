@@ -13,6 +13,8 @@ export interface Dialect {
   nameOf (type: string): string
   /** The sampling temperature that the client wants of the response being made; undefined if it never said. GA cannot say it. */
   readonly temperature: number | undefined
+  /** What it wants of the whole session, for who takes that up; null if it never said. */
+  sessionTemperature: number | null
   /**
    * A client's event in GA's words. What it does not understand it leaves as it is, for the schema to refuse; what
    * GA has no schema for it refuses itself, with a RealtimeError.

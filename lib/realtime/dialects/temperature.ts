@@ -18,6 +18,15 @@ export class Temperature {
   /** What responses under way were asked to show. */
   readonly #responses = new Map<string, number>()
 
+  /** What `session.update` asked for last; null if it never did. */
+  get kept (): number | null {
+    return this.#session
+  }
+
+  set kept (temperature: number | null) {
+    this.#session = temperature
+  }
+
   /** Of the response that is being made: its own, else the session's; undefined if the client set none. */
   get wanted (): number | undefined {
     return this.#asked ?? this.#session ?? undefined

@@ -102,6 +102,7 @@ export const fieldDescriptions: Readonly<Record<string, string>> = {
   'audio.output.voice': 'A character\'s name, a voice of the engine, or a stock voice name.',
   'audio.output.speed': '1 is normal.',
   engines: 'Who does the work.',
+  resume: 'Only for clients that asked: how to take the session up on another connection.',
   'engines.stt': 'Name of the engine that hears.',
   'engines.llm': 'Name of the engine that thinks; `demo` is no language model.',
   'engines.tts': 'Name of the engine that speaks.',

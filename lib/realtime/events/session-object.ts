@@ -128,6 +128,14 @@ export const SessionUpdate = Type.Object({
 })
 export type SessionUpdate = Static<typeof SessionUpdate>
 
+/** How a session can be taken up again: in `session.created`, for clients that asked. */
+export const Resume = Type.Object({
+  token: Type.String({ description: 'For `?resume=` of the next connection; it works once.' }),
+  expires_in_seconds: Type.Number({ description: 'How long it works once the connection is gone.' }),
+  resumed: Type.Boolean({ description: 'Whether this session was taken up.' }),
+  item_count: Type.Integer({ description: 'Items that it has already.' })
+})
+
 /** The effective session, as `session.created` and `session.updated` carry it, with all its keys. */
 export const SessionObject = Type.Object({
   type: Type.Literal('realtime'),
@@ -159,7 +167,8 @@ export const SessionObject = Type.Object({
   character: Nullable(Type.String({ description: 'The selected one.' })),
   character_tools: CharacterTools,
   user_name: Type.Optional(UserName),
-  engines: Type.Object({ stt: Type.String(), llm: Type.String(), tts: Type.String() })
+  engines: Type.Object({ stt: Type.String(), llm: Type.String(), tts: Type.String() }),
+  resume: Type.Optional(Resume)
 })
 export type SessionObject = Static<typeof SessionObject>
 
@@ -180,7 +189,8 @@ export const TranscriptionSessionObject = Type.Object({
       ]))
     })
   }),
-  include: Nullable(Include)
+  include: Nullable(Include),
+  resume: Type.Optional(Resume)
 })
 export type TranscriptionSessionObject = Static<typeof TranscriptionSessionObject>
 

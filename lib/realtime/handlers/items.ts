@@ -11,6 +11,9 @@ export const createItem: Handler<'conversation.item.create'> = (session, { item:
   session.conversation.admit(entry.size)
   const previous = session.conversation.add(entry, after)
   if (entry.recording !== undefined) session.conversation.trimAudio()
+  const finish = () => session.conversation.finish(entry)
+  if (entry.transcribed === undefined) finish()
+  else entry.transcribed.then(finish, finish)
   session.outbox.send({ type: 'conversation.item.added', previous_item_id: previous, item })
   session.outbox.send({ type: 'conversation.item.done', previous_item_id: previous, item })
 }
@@ -44,6 +47,7 @@ export const truncateItem: Handler<'conversation.item.truncate'> = (session, { i
     throw new RealtimeError('invalid_value', { param: 'audio_end_ms', message: `Audio content of ${recording.durationMs}ms is already shorter than ${end}ms` })
   }
   item.content = [{ type: 'output_audio', transcript: recording.truncate(end) }]
+  session.conversation.change(entry)
   session.outbox.send({ type: 'conversation.item.truncated', item_id: id, content_index: index, audio_end_ms: end })
 }
 

@@ -8,7 +8,7 @@ import { RealtimeSession } from '../../../lib/realtime/session.js'
 import { createSessionLog } from '../../../lib/realtime/session-log.js'
 import { closeCast, openCast } from '../../../plugins/characters.js'
 
-interface Query { model?: string, character?: string, characters?: string, intent?: string }
+interface Query { model?: string, character?: string, characters?: string, intent?: string, resume?: string, replay?: boolean }
 
 const querystring = {
   type: 'object',
@@ -16,20 +16,22 @@ const querystring = {
     model: { type: 'string', maxLength: 256 },
     character: { type: 'string', maxLength: 1024 },
     characters: { type: 'string', maxLength: 4096 },
-    intent: { type: 'string', maxLength: 64 }
+    intent: { type: 'string', maxLength: 64 },
+    resume: { type: 'string', maxLength: 128 },
+    replay: { type: 'boolean' }
   }
 }
 
 /** `GET /v1/realtime`: everything that can be refused is refused before the upgrade; after it, the socket is a session's. */
 export default async function realtime (fastify: FastifyInstance): Promise<void> {
-  const { dramatisSessions: sessions, dramatisKeyring: keyring, dramatisHeartbeat: heartbeat, dramatisMetrics: metrics, dramatisEngines: engines, dramatisOptions: options } = fastify
+  const { dramatisSessions: sessions, dramatisKeyring: keyring, dramatisHeartbeat: heartbeat, dramatisMetrics: metrics, dramatisEngines: engines, dramatisOptions: options, dramatisResumptions: resumptions } = fastify
 
-  const places = new WeakMap<FastifyRequest, () => void>()
+  const places = new WeakMap<FastifyRequest, { release: () => void, gone: () => void }>()
 
   fastify.get<{ Querystring: Query }>('/v1/realtime', {
     websocket: true,
     schema: { querystring },
-    preHandler: [requireUpgrade, fastify.dramatisAdmitSession, reservePlace, openCast, checkCharacter],
+    preHandler: [requireUpgrade, fastify.dramatisAdmitSession, takeUp, reservePlace, openCast, checkCharacter],
     onError: async (request, reply, error) => { metrics.rejected(error instanceof RealtimeError ? error.code : 'invalid_value') },
     // Runs for refusals alone: an upgraded connection has no HTTP response.
     onResponse: leave
@@ -39,22 +41,38 @@ export default async function realtime (fastify: FastifyInstance): Promise<void>
     if (!request.ws) throw new RealtimeError('upgrade_required')
   }
 
+  /** A client that asks for a session it can come back to, or comes back. Before the place: it may be taken by the connection that is given up. */
+  async function takeUp (request: FastifyRequest): Promise<void> {
+    const { resume } = request.query as Query
+    if (resume === undefined) return
+    const owner = request.apiKey?.name ?? ''
+    request.resumption = resume === '' || resume === 'new' ? resumptions.begin(owner) : await resumptions.takeUp(resume, owner)
+  }
+
   /** The place is given back when the connection is gone, or refused: whichever comes first. */
   async function reservePlace (request: FastifyRequest): Promise<void> {
     if (fastify.dramatisOverload.refusing) throw new RealtimeError('server_overloaded')
-    const release = sessions.reserve({ address: request.ip, key: request.apiKey })
     const { socket } = request.raw
+    if (socket.destroyed) {
+      await leave(request)
+      throw new RealtimeError('upgrade_required', { message: 'The connection is gone.' })
+    }
+    const release = sessions.reserve({ address: request.ip, key: request.apiKey })
     const gone = () => { leave(request).catch(error => request.log.error(error, 'purge failed')) }
     socket.once('close', gone)
-    places.set(request, () => {
-      socket.off('close', gone)
-      release()
-    })
+    places.set(request, { release, gone })
   }
 
   async function leave (request: FastifyRequest): Promise<void> {
-    places.get(request)?.()
+    const place = places.get(request)
     places.delete(request)
+    if (place !== undefined) {
+      request.raw.socket.off('close', place.gone)
+      place.release()
+    }
+    const { resumption } = request
+    request.resumption = null
+    await resumption?.putBack().catch(error => request.log.warn(error, 'a session could not be put back'))
     await closeCast(request)
   }
 
@@ -69,8 +87,11 @@ export default async function realtime (fastify: FastifyInstance): Promise<void>
   function open (socket: WebSocket, request: FastifyRequest): void {
     const registry = request.characters!
     const configuration = request.clientSecret?.configuration
-    const { model = configuration?.model ?? engines.llm.model, character, intent } = request.query as Query
-    const { apiKey } = request
+    const { character, intent, replay, ...query } = request.query as Query
+    const { apiKey, resumption } = request
+    // From here on it is the session's.
+    request.resumption = null
+    const model = resumption?.snapshot?.model ?? query.model ?? configuration?.model ?? engines.llm.model
     const { eventsPerSecond = options.limits.eventsPerSecond } = apiKey?.limits ?? {}
     const reloads = new Rate(options.limits.reloadsPerMinute)
     const lines = createSessionLog(request.log.child({ session: registry.session.id }), () => session)
@@ -86,6 +107,10 @@ export default async function realtime (fastify: FastifyInstance): Promise<void>
       configuration,
       character,
       defaultCharacter: options.characters.default,
+      resumption: resumption ?? undefined,
+      // Its client is elsewhere; that this connection is gone may take long to be seen.
+      left: () => places.get(request)?.release(),
+      replay,
       limits: { ...options.limits, eventsPerSecond },
       strict: options.strict,
       dialect: beta ? createBeta : null,
@@ -104,7 +129,8 @@ export default async function realtime (fastify: FastifyInstance): Promise<void>
     })
     socket.on('error', lines.broken)
     socket.on('close', code => {
-      session.close()
+      // Who hangs up does not come back.
+      session.close(code !== 1000 && code !== 1005)
       sessions.delete(session)
       heartbeat.forget(socket)
       const seconds = (Date.now() - registry.session.startedAt.getTime()) / 1000
@@ -118,9 +144,10 @@ export default async function realtime (fastify: FastifyInstance): Promise<void>
     // Else an embedder's own @fastify/websocket closes it without a code, before its response could finish.
     fastify.websocketServer.clients.delete(socket)
     metrics.opened()
-    lines.opened({ address: request.ip, key: apiKey?.name ?? null, model, dialect: beta ? 'beta' : 'ga' })
+    if (resumption?.snapshot != null) metrics.resumed()
+    lines.opened({ address: request.ip, key: apiKey?.name ?? null, model, dialect: beta ? 'beta' : 'ga', resumed: resumption?.snapshot != null })
     // Its key was removed while its cast was loading.
-    if (apiKey !== null && keyring.named(apiKey.name) === null) session.end(1008, 'key removed')
+    if (apiKey !== null && keyring.named(apiKey.name) === null) session.end(1008, 'key removed', false)
     else if (sessions.draining) session.end(1001, 'server shutting down')
     else session.start()
   }
