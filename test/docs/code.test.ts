@@ -1,36 +1,67 @@
 import { execFile } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
+import { runInNewContext } from 'node:vm'
 import t from 'tap'
+import { parseAllDocuments } from 'yaml'
+import { readKeysFile } from '../../lib/access/keys-file.js'
 import { createCharacterLibrary } from '../../lib/characters/library.js'
+import { Environment } from '../../lib/environment.js'
 import { packageRoot } from '../../lib/package-root.js'
-import { startServer } from '../support/server.js'
+import { startChatServer } from '../support/chat-server.js'
 import { runCommand } from '../support/command.js'
+import { ServerProcess } from '../support/process.js'
+import { startServer } from '../support/server.js'
+import { left, name, take, takeOne, type Block } from './blocks.js'
 
 const run = promisify(execFile)
 const tsx = join(packageRoot, 'node_modules', 'tsx', 'dist')
+const loader = ['--require', join(tsx, 'preflight.cjs'), '--import', pathToFileURL(join(tsx, 'loader.mjs')).href]
+const { scripts, engines, overrides, allowScripts, peerDependencies } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8'))
 
-interface Block { page: string, line: number, language: string, code: string }
+/** A folder in which programs find the packages that their authors have installed. */
+function workshop (): string {
+  const folder = t.testdir({})
+  mkdirSync(join(folder, 'node_modules'))
+  for (const dependency of ['ws', 'fastify', 'ajv']) symlinkSync(join(packageRoot, 'node_modules', dependency), join(folder, 'node_modules', dependency))
+  return folder
+}
 
-const pages = ['README.md', ...readdirSync(join(packageRoot, 'docs')).filter(name => name.endsWith('.md')).map(name => join('docs', name))]
+/** Runs a program as it stands but for where it is; what it prints. */
+async function runProgram (folder: string, source: string, port: number): Promise<string> {
+  const file = join(folder, 'program.ts')
+  writeFileSync(file, source
+    .replaceAll('127.0.0.1:8000', `127.0.0.1:${port}`)
+    .replaceAll('\'dramatis/client\'', JSON.stringify(pathToFileURL(join(packageRoot, 'lib', 'client', 'index.ts')).href))
+    .replaceAll('\'dramatis\'', JSON.stringify(pathToFileURL(join(packageRoot, 'app.ts')).href))
+    .replace('\'./my-cast\'', JSON.stringify(join(packageRoot, 'characters')))
+    .replace('port: 3000', 'port: 0'))
+  return (await run(process.execPath, [...loader, file], { timeout: 60_000, cwd: folder })).stdout
+}
 
-const blocks: Block[] = pages.flatMap(page => {
-  const text = readFileSync(join(packageRoot, page), 'utf8')
-  return [...text.matchAll(/^```(\w+)\n([^]*?)^```/gm)].map(({ 1: language = '', 2: code = '', index }) => ({
-    page, language, code, line: text.slice(0, index).split('\n').length
-  }))
+t.test('the keys file is one', async t => {
+  const file = join(t.testdir({ 'keys.json': takeOne('json', 'docs/access.md').code }), 'keys.json')
+  t.strictSame(readKeysFile(file, ['team']).map(({ name }) => name), ['kiosk', 'phone'])
 })
-const of = (language: string, where: (block: Block) => boolean = () => true) => blocks.filter(block => block.language === language && where(block))
-const name = ({ page, line }: Block) => `${page}:${line}`
 
-t.test('every JSON of the docs is JSON', async t => {
-  for (const block of of('json')) t.doesNotThrow(() => JSON.parse(block.code), name(block))
+t.test('what an embedder is told to put into package.json is what this package has itself', async t => {
+  const told = JSON.parse(takeOne('json', 'docs/engines-local.md').code)
+  t.match(overrides, told.overrides)
+  t.match(allowScripts, told.allowScripts)
 })
 
-t.test('every character of the docs loads, and says what it is', async t => {
-  for (const block of of('ts', ({ code }) => code.includes('export default defineCharacter'))) {
+t.test('the body of a client secret makes one', async t => {
+  const { http } = await startServer(t)
+  const block = takeOne('json', 'docs/session.md')
+  const answer = await fetch(`${http}/v1/realtime/client_secrets`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: block.code })
+  t.equal(answer.status, 200)
+  t.match(await answer.json(), { value: /^ek_/, session: JSON.parse(block.code).session })
+})
+
+t.test('every character loads, and says what it is', async t => {
+  for (const block of take('ts', ({ code }) => code.includes('export default defineCharacter'))) {
     const library = createCharacterLibrary({ directory: t.testdir({ 'character.ts': block.code }) })
     try {
       const registry = await library.open({ id: 'docs', startedAt: new Date(), language: null })
@@ -42,36 +73,60 @@ t.test('every character of the docs loads, and says what it is', async t => {
   }
 })
 
-t.test('every whole program of the docs runs', async t => {
-  const server = await startServer(t)
-  const programs = of('js', ({ code, page }) => code.startsWith('import ') && ['README.md', 'docs/client.md', 'docs/embedding.md'].includes(page))
-  t.ok(programs.length >= 3)
-  const folder = t.testdir({})
-  mkdirSync(join(folder, 'node_modules'))
-  for (const dependency of ['ws', 'fastify']) symlinkSync(join(packageRoot, 'node_modules', dependency), join(folder, 'node_modules', dependency))
-  for (const [index, block] of programs.entries()) {
-    const file = join(folder, `program-${index}.mjs`)
-    const source = block.code
-      .replaceAll('ws://127.0.0.1:8000', `ws://127.0.0.1:${server.port}`)
-      .replaceAll('\'dramatis/client\'', JSON.stringify(pathToFileURL(join(packageRoot, 'lib', 'client', 'index.ts')).href))
-      .replaceAll('\'dramatis\'', JSON.stringify(pathToFileURL(join(packageRoot, 'app.ts')).href))
-      // What it needs beside itself stands elsewhere here, and it must end.
-      .replace('\'./my-cast\'', JSON.stringify(join(packageRoot, 'characters')))
-      .replace('port: 3000', 'port: 0') + (block.code.includes('app.close()') || !block.code.includes('app.listen') ? '' : '\nconsole.log(\'listens\')\nawait app.close()\n')
-    writeFileSync(file, source)
-    const { stdout } = await run(process.execPath, ['--require', join(tsx, 'preflight.cjs'), '--import', pathToFileURL(join(tsx, 'loader.mjs')).href, file], { timeout: 60_000, cwd: folder })
-    t.match(stdout, /\w/, `${name(block)} says something`)
+t.test('every whole program runs', async t => {
+  const { port } = await startServer(t)
+  const folder = workshop()
+  for (const block of take('js', ({ code }) => code.startsWith('import ') && !code.startsWith('import Ajv'))) {
+    // A server is to serve on; here it must end.
+    const end = block.code.includes('app.listen') && !block.code.includes('app.close()') ? '\nconsole.log(\'listens\')\nawait app.close()\n' : ''
+    t.match(await runProgram(folder, block.code + end, port), /\w/, `${name(block)} says something`)
   }
 })
 
-t.test('every command of the docs is one, and those that need nothing else do what they say', async t => {
+t.test('the schema at its URL knows the events', async t => {
+  const { port } = await startServer(t)
+  const { code } = takeOne('js', 'docs/protocol.md', 'import Ajv')
+  const source = code.replace('\'ajv/dist/2020.js\'', JSON.stringify(pathToFileURL(join(packageRoot, 'node_modules', 'ajv', 'dist', '2020.js')).href)).replace('import Ajv', 'import { Ajv2020 as Ajv }')
+  t.equal(await runProgram(workshop(), `${source}\nconsole.log(isEvent({ type: 'input_audio_buffer.cleared', event_id: 'event_1' }), isEvent({ type: 'x' }))`, port), 'true false\n')
+})
+
+t.test('the events of the README do what it says of them', async t => {
+  const character = takeOne('js', 'README.md', 'send({ type: \'session.characters.reload\'')
+  const mine = /```ts\n([^]*?)```/.exec(readFileSync(join(packageRoot, 'README.md'), 'utf8'))![1]!
+  const { connect } = await startServer(t, { characters: { roots: { mine: t.testdir({ 'ferryman.ts': mine }) } } })
+  const client = await connect()
+  const [reload, select] = [...character.code.matchAll(/^send\((.*?)\)(?: +\/\/.*)?$/gm)].map(([, event]) => runInNewContext(`(${event})`) as { type: string })
+  client.send(reload!)
+  t.match(await client.next('session.characters.reloaded'), { directory: 'mine', loaded_count: 1 })
+  await client.next('session.updated')
+  client.send(select!)
+  t.match(await client.next('session.updated'), { session: { character: 'Ferryman' } })
+})
+
+t.test('the engine of the docs is registered, and its contract is a test of the engines', async t => {
+  const { code } = takeOne('ts', 'docs/engines.md', '// piper-tts.ts')
+  const register = takeOne('js', 'docs/engines.md', 'app.register')
+  const { port } = await startServer(t)
+  const source = `${code}\nimport Fastify from 'fastify'\nimport dramatis from 'dramatis'\nconst app = Fastify()\n${register.code}\nawait app.ready()\nconsole.log((await app.inject('/health/ready')).json().engines.tts)\nawait app.close()`
+  t.equal(await runProgram(workshop(), source, port), 'down\n', 'as no Piper runs here')
+  // test/engines/contract.test.ts does as the page says, with the engine of the page.
+  const contract = takeOne('ts', 'docs/engines.md', 'of contract(')
+  const tested = readFileSync(join(packageRoot, 'test', 'engines', 'contract.test.ts'), 'utf8')
+  t.match(tested, 'docs/engines.md')
+  t.match(tested, /for \(const \{ promise, check \} of contract\(/)
+  t.match(contract.code, /for \(const \{ promise, check \} of contract\(/)
+})
+
+/** The lines of shell blocks, without their comments and joined where they are continued. */
+const lines = (blocks: Block[]) => blocks.flatMap(block => block.code.replaceAll(/\\\n */g, '').trim().split('\n').map(line => ({ block, line: line.replace(/ +#.*$/, '') })))
+
+t.test('every command does what it says', async t => {
   const cwd = t.testdir({})
   symlinkSync(join(packageRoot, 'characters'), join(cwd, 'characters'))
   const server = await startServer(t)
-  const lines = of('sh').flatMap(({ code, ...block }) => code.split('\n').map(line => ({ ...block, line: line.replace(/ +#.*$/, '') }))).filter(({ line }) => line.includes('npx dramatis'))
-  t.ok(lines.length >= 6)
   const done = new Set<string>()
-  for (const { page, line } of lines.toSorted((a, b) => Number(b.line.includes(' new ')) - Number(a.line.includes(' new ')))) {
+  const commands = lines(take('sh', ({ code }) => code.includes('npx dramatis')))
+  for (const { block, line } of commands.toSorted((a, b) => Number(b.line.includes(' new ')) - Number(a.line.includes(' new ')))) {
     const { said = '', command = '' } = /^(?:echo "(?<said>[^"]*)" \| )?npx dramatis (?<command>.*)$/.exec(line)!.groups!
     if (done.has(command)) continue
     done.add(command)
@@ -79,6 +134,87 @@ t.test('every command of the docs is one, and those that need nothing else do wh
     // The server of the example is the one that runs here.
     const at = args[0] === 'load' ? ['--url', server.http, '--sessions', '2', '--turns', '1'] : []
     const { code, err } = await runCommand(t, [...args, ...at], { cwd, input: `${said}\n` })
-    t.equal(code, 0, `${page}: ${line}\n${err}`)
+    t.equal(code, 0, `${name(block)}: ${line}\n${err}`)
   }
+})
+
+t.test('every server starts as it is told to', async t => {
+  const chat = await startChatServer()
+  t.teardown(() => chat.close())
+  const cast = join(packageRoot, 'characters')
+  for (const { block, line } of lines(take('sh', ({ code }) => /^([A-Z_]+=\S+ )+npm start$/m.test(code)))) {
+    const variables = Object.fromEntries([...line.matchAll(/([A-Z_]+)=(\S+)/g)].map(([, variable = '', value = '']) => [variable, value]))
+    for (const variable of Object.keys(variables)) t.ok(variable in Environment.properties, `${name(block)}: ${variable}`)
+    if (variables.LLM_BASE_URL !== undefined) variables.LLM_BASE_URL = chat.url
+    if (variables.CHARACTERS_DIR !== undefined) variables.CHARACTERS_DIR = cast
+    const server = ServerProcess.start(t, variables)
+    const port = await server.port()
+    t.equal((await fetch(`http://127.0.0.1:${port}/health/live`)).status, 200, `${name(block)}: ${line}`)
+    server.child.kill('SIGTERM')
+    t.match(await server.exited, { code: 0 })
+  }
+})
+
+t.test('the commands that this package cannot run on itself are made of what there is', async t => {
+  // `.ci/run` does both on a fresh clone, and to run the tests within a test would never end.
+  for (const block of take('sh', ({ code }) => /^npm ci && npm (start|test)\n$/.test(code))) {
+    t.ok(block.code.trim().split(' ').at(-1)! in scripts, name(block))
+  }
+  // Installs packages: elsewhere, and by the network.
+  const install = takeOne('sh', 'docs/engines-local.md', 'npm install')
+  for (const dependency of install.code.replace('npm install', '').match(/[@\w/-]+/g)!) t.ok(dependency in peerDependencies, `${name(install)}: ${dependency}`)
+  // The SDK of OpenTelemetry is the operator's own; test/tracing runs one.
+  const traced = takeOne('sh', 'docs/tracing.md')
+  t.ok('TRACING' in Environment.properties)
+  t.match(traced.code, scripts.start.split(' ').at(-1), `${name(traced)} starts what npm start does`)
+  // Takes minutes as a whole; test/conformance.test.ts runs it.
+  const conformance = takeOne('sh', 'docs/conformance.md')
+  const { stdout } = await run(process.execPath, [...loader, join(packageRoot, 'conformance', 'run.ts'), '--help'])
+  for (const option of conformance.code.match(/--[a-z]+/g)!) t.match(stdout, option, `${name(conformance)}: ${option}`)
+  for (const block of take('sh', ({ code }) => code.startsWith('npm run bench'))) {
+    for (const bench of block.code.trim().split(' -- ')[1]!.split(' ')) t.ok(existsSync(join(packageRoot, 'bench', `${bench}.ts`)), `${name(block)}: ${bench}`)
+  }
+})
+
+t.test('the schema is fetched by a command; what makes types of it is not ours', async t => {
+  const { port } = await startServer(t)
+  const block = takeOne('sh', 'docs/protocol.md', 'curl')
+  const [fetched = '', made = ''] = lines([block]).map(({ line }) => line)
+  t.match(made, /^npx json-schema-to-typescript realtime\.json/)
+  const path = /^curl -s http:\/\/127\.0\.0\.1:8000(\S+) > realtime\.json$/.exec(fetched)![1]!
+  t.match(await (await fetch(`http://127.0.0.1:${port}${path}`)).json(), { $defs: {} })
+})
+
+t.test('the service starts what npm start does, and is given time to drain', async t => {
+  const unit = Object.fromEntries([...takeOne('ini', 'docs/deployment.md').code.matchAll(/^(\w+)=(.*)$/gm)].map(([, key = '', value = '']) => [key, value]))
+  t.equal(unit.ExecStart, `/usr/bin/${scripts.start}`)
+  t.ok(Number(unit.TimeoutStopSec) > 28, 'twenty seconds for answers, eight for the rest')
+})
+
+t.test('the container copies what there is, and starts what npm start does', async t => {
+  const { code } = takeOne('dockerfile', 'docs/deployment.md')
+  for (const [, files = ''] of code.matchAll(/^COPY ([^-\n]*) \S+$/gm)) for (const file of files.split(' ')) t.ok(existsSync(join(packageRoot, file)), file)
+  t.equal(JSON.parse(/^CMD (.*)$/m.exec(code)![1]!).join(' '), scripts.start)
+  for (const [, version] of code.matchAll(/^FROM node:(\d+)/gm)) t.ok(Number(version) > Number.parseFloat(engines.node.slice(2)))
+})
+
+t.test('the manifests are YAML of known kinds, whose probes are paths of the server', async t => {
+  const { http } = await startServer(t)
+  for (const block of take('yaml')) {
+    const documents = parseAllDocuments(block.code).map(document => {
+      t.same(document.errors, [], name(block))
+      return document.toJS() as Record<string, any>
+    })
+    if (block.page === 'deploy/README.md') t.match(documents, [{ scrape_configs: [{ job_name: 'dramatis' }] }])
+    else for (const { kind, apiVersion, metadata } of documents) t.match([kind, apiVersion, metadata.name], [/^(Deployment|HorizontalPodAutoscaler|PodDisruptionBudget|Service)$/, /^(apps\/v1|autoscaling\/v2|policy\/v1|v1)$/, 'dramatis'], name(block))
+    for (const [, path] of block.code.matchAll(/path: (\/\S+),/g)) t.equal((await fetch(`${http}${path}`)).status, 200, `${name(block)}: ${path}`)
+    for (const [, variable = ''] of block.code.matchAll(/name: ([A-Z_]+)\b/g)) t.ok(variable in Environment.properties, `${name(block)}: ${variable}`)
+  }
+})
+
+t.test('nothing else stands in the docs that looks like code', async t => {
+  // A drawing, and what a report looks like.
+  takeOne('', 'docs/namespaces.md', '│')
+  takeOne('', 'docs/conformance.md', '✗')
+  t.same(left(), [], 'each is run by a test: give it one')
 })
