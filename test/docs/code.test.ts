@@ -1,9 +1,12 @@
 import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { runInNewContext } from 'node:vm'
+import OpenAI from 'openai-7'
+import { OpenAIRealtimeWS } from 'openai-7/realtime/ws'
 import t from 'tap'
 import { parseAllDocuments } from 'yaml'
 import { readKeysFile } from '../../lib/access/keys-file.js'
@@ -12,6 +15,7 @@ import { Environment } from '../../lib/environment.js'
 import { packageRoot } from '../../lib/package-root.js'
 import { startChatServer } from '../support/chat-server.js'
 import { runCommand } from '../support/command.js'
+import { Inbox } from '../support/inbox.js'
 import { ServerProcess } from '../support/process.js'
 import { startServer } from '../support/server.js'
 import { left, name, take, takeOne, type Block } from './blocks.js'
@@ -58,6 +62,25 @@ t.test('the body of a client secret makes one', async t => {
   const answer = await fetch(`${http}/v1/realtime/client_secrets`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: block.code })
   t.equal(answer.status, 200)
   t.match(await answer.json(), { value: /^ek_/, session: JSON.parse(block.code).session })
+})
+
+t.test('a session is taken up as the page says', async t => {
+  const { port } = await startServer(t)
+  const told = JSON.parse(takeOne('json', 'docs/resume.md').code)
+  const { code } = takeOne('ts', 'docs/resume.md')
+  // The library dials wss only: a plain connection is put under it.
+  class Plain extends OpenAIRealtimeWS {
+    constructor (props: object, client: OpenAI) { super({ ...props, options: { createConnection: () => connect({ host: '127.0.0.1', port }) } } as never, client) }
+  }
+  const begin = new Function('OpenAIRealtimeWS', 'client', `${code.replaceAll('wss://voice.example.com', `wss://localhost:${port}`)}\nreturn rt`) // eslint-disable-line no-new-func
+  const rt = begin(Plain, new OpenAI({ apiKey: 'none', baseURL: `http://localhost:${port}/v1` })) as OpenAIRealtimeWS
+  t.teardown(() => rt.close())
+  const inbox = new Inbox()
+  rt.on('event', inbox.push)
+  const { session } = await inbox.next('session.created')
+  t.strictSame(Object.keys(session.resume), Object.keys(told.session.resume))
+  rt.socket.terminate()
+  t.match((await inbox.next('session.created')).session, { id: session.id, resume: { resumed: true } })
 })
 
 t.test('every character loads, and says what it is', async t => {
