@@ -15,6 +15,7 @@ import tracing from './plugins/tracing.js'
 import websocket from './plugins/websocket.js'
 import health from './routes/health/index.js'
 import pages from './routes/pages.js'
+import casts from './routes/v1/casts.js'
 import models from './routes/v1/models.js'
 import clientSecrets from './routes/v1/realtime/client-secrets.js'
 import realtime from './routes/v1/realtime/index.js'
@@ -46,6 +47,7 @@ async function dramatis (fastify: FastifyInstance, options: DramatisOptions): Pr
   await fastify.register(clientSecrets)
   await fastify.register(schema)
   await fastify.register(voices)
+  await fastify.register(casts)
   await fastify.register(models)
   await fastify.register(sessionList)
   await fastify.register(health)

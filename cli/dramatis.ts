@@ -9,6 +9,7 @@ const commands: Record<string, { summary: string, load: () => Promise<{ command:
   check: { summary: 'check the characters of a directory', load: () => import('./commands/check.js') },
   new: { summary: 'write a character to begin with', load: () => import('./commands/new.js') },
   convert: { summary: 'make a card of a character, or a character of a card', load: () => import('./commands/convert.js') },
+  pack: { summary: 'pack a cast into one file', load: () => import('./commands/pack.js') },
   talk: { summary: 'chat with a character in writing', load: () => import('./commands/talk.js') },
   say: { summary: 'speak one turn from a WAV file, keep the answer', load: () => import('./commands/say.js') },
   load: { summary: 'load a Realtime server with sessions that speak', load: () => import('./commands/load.js') }

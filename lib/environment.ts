@@ -26,6 +26,7 @@ export const Environment = Type.Object({
   ALLOWED_ORIGINS: Text('Comma-separated origins of pages that may connect.'),
   CHARACTERS_DIR: Text('The default cast.'),
   CHARACTERS_ROOTS: Text('name=/path pairs, comma-separated.'),
+  CHARACTERS_PUBLIC_ROOTS: Text('Comma-separated names of roots that every key may load.'),
   CHARACTERS_WATCH: Type.Optional(OneOf('true', 'false')),
   DEFAULT_CHARACTER: Text('Who speaks at first; none: nobody.'),
   LLM_ENGINE: Type.Optional(OneOf('demo', 'openai', 'auto')),
@@ -111,6 +112,7 @@ function toOptions (values: Environment, apiKeys: string[]): DramatisOptions {
     characters: given({
       directory: values.CHARACTERS_DIR,
       roots: roots(values.CHARACTERS_ROOTS),
+      publicRoots: values.CHARACTERS_PUBLIC_ROOTS === undefined ? undefined : list(values.CHARACTERS_PUBLIC_ROOTS),
       watch: values.CHARACTERS_WATCH === undefined ? undefined : values.CHARACTERS_WATCH === 'true',
       default: values.DEFAULT_CHARACTER === 'none' ? null : values.DEFAULT_CHARACTER
     }),

@@ -49,6 +49,7 @@ export type SpeechSettings<E = SttEngine | TtsEngine> = WithFallback<Static<type
 export const CharacterOptions = Type.Object({
   directory: Type.String({ minLength: 1, default: packagedCharacters, description: 'The default cast; also the root `default`.' }),
   roots: Type.Record(Type.String({ pattern: '^[A-Za-z0-9_-]+$' }), Text, { default: {}, description: 'Further directories that sessions may load, by name.' }),
+  publicRoots: Type.Array(Text, { default: [], description: 'Names of the roots that the sessions of every key may load, whatever `roots` the key has.' }),
   watch: Type.Boolean({ default: false, description: 'Whether an edit of a file reaches running sessions, at the end of their turn.' }),
   default: Type.Optional(Type.Union([Text, Type.Null()], { description: 'Who speaks at first; null is nobody. Default: the cast\'s first.' }))
 }, { additionalProperties: false, default: {} })
@@ -146,6 +147,9 @@ export class OptionsError extends Error {
 export function readOptions (given: DramatisOptions): Options {
   const options = Value.Default(OptionsSchema, Value.Clone(pickData(given))) as Options
   check(OptionsSchema, options, '')
+  const { roots, publicRoots } = options.characters
+  const unknown = publicRoots.find(name => name !== 'default' && !Object.hasOwn(roots, name))
+  if (unknown !== undefined) throw new OptionsError(`Option 'characters.publicRoots' is wrong: there is no root '${unknown}'.`)
   checkEngine('llm', given.llm, 'generate', LlmOptions)
   checkEngine('stt', given.stt, 'transcribe', SpeechOptions)
   checkEngine('tts', given.tts, 'synthesize', SpeechOptions)

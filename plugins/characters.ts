@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Key } from '../lib/access/keyring.js'
 import type { SessionFacts } from '../lib/characters/character.js'
-import { createCharacterLibrary, type Allowance, type CharacterLibrary } from '../lib/characters/library.js'
+import { createCharacterLibrary, type Allowance } from '../lib/characters/library.js'
 import type { CharacterRegistry } from '../lib/characters/registry.js'
 import { reopenCast, type SavedCast } from '../lib/characters/reopen.js'
 import { RealtimeError } from '../lib/errors.js'
@@ -74,8 +74,9 @@ async function checkDefaultCast (fastify: FastifyInstance): Promise<void> {
 }
 
 /** A cast that somebody named, or the default one. Rejects with a `RealtimeError` of that field if a named one has no character. */
-export async function openNamed (session: SessionFacts, { library, key, directory, param }: Named): Promise<CharacterRegistry> {
-  const allowance = allowanceOf(key)
+export async function openNamed (session: SessionFacts, { fastify, key, directory, param }: Named): Promise<CharacterRegistry> {
+  const { dramatisLibrary: library, dramatisOptions: { characters: { publicRoots } } } = fastify
+  const allowance = allowanceOf(key, publicRoots)
   const opening = typeof directory === 'object' ? reopenCast(library, session, directory, allowance) : library.open(session, directory, allowance)
   const registry = await opening.catch(error => {
     throw error instanceof RealtimeError ? new RealtimeError(error.code, { message: error.message, param }) : error
@@ -87,15 +88,15 @@ export async function openNamed (session: SessionFacts, { library, key, director
 }
 
 /** What the sessions of a key may load. */
-function allowanceOf (key: Key | null): Allowance {
+function allowanceOf (key: Key | null, publicRoots: readonly string[]): Allowance {
   if (key === null) return {}
   const { roots, characters, castBytes, castSeconds, inlineCharacters, inlineBytes } = key.limits
   const quotas = { characters, castBytes, castMs: castSeconds === undefined ? undefined : castSeconds * 1000, inlineCharacters, inlineBytes }
-  return { roots, quotas: Object.fromEntries(Object.entries(quotas).filter(([, value]) => value !== undefined)) }
+  return { roots: roots === undefined ? undefined : [...roots, ...publicRoots], quotas: Object.fromEntries(Object.entries(quotas).filter(([, value]) => value !== undefined)) }
 }
 
 interface Named {
-  library: CharacterLibrary
+  fastify: FastifyInstance
   key: Key | null
   /** As it is named, or as it was when a session had it before. */
   directory: string | SavedCast | undefined
@@ -112,7 +113,7 @@ export async function openCast (request: FastifyRequest): Promise<void> {
   }
   const session = { id: before?.id ?? createId('sess'), startedAt: new Date(), language: null }
   const registry = await openNamed(session, {
-    library: request.server.dramatisLibrary,
+    fastify: request.server,
     key: request.apiKey,
     directory: before?.cast ?? pinned ?? characters,
     param: before === null ? 'characters' : 'resume'

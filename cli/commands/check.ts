@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path'
 import { createCharacterLibrary } from '../../lib/characters/library.js'
 import type { FileError } from '../../lib/characters/fault.js'
 import type { LoadReport } from '../../lib/characters/registry.js'
+import { PACK_EXTENSION } from '../../lib/characters/roots.js'
 import { RealtimeError } from '../../lib/errors.js'
 import { codeFrame } from '../code-frame.js'
 import { defineCommand, fail, UsageError } from '../command.js'
@@ -30,7 +31,8 @@ Ends with 0 if every file is a character, with 1 if one is not.
     const reports: LoadReport[] = []
     for (const directory of directories) {
       const path = resolve(directory)
-      if (!(await stat(path).catch(() => null))?.isDirectory()) return fail(`${directory} is not a directory.`)
+      const there = await stat(path).catch(() => null)
+      if (!there?.isDirectory() && !(there?.isFile() === true && path.endsWith(PACK_EXTENSION))) return fail(`${directory} is not a directory.`)
       const report = await check(path, root === undefined ? path : resolve(root), !noPrompts).catch(error => {
         if (error instanceof RealtimeError) return error
         throw error

@@ -1,4 +1,4 @@
-import { realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { realpath, stat } from 'node:fs/promises'
 import { basename, dirname, extname, resolve } from 'node:path'
 import { convert, OUTPUTS, type Converted } from '../../lib/characters/cards/convert.js'
 import { CardProblem } from '../../lib/characters/cards/problem.js'
@@ -6,6 +6,7 @@ import type { Spec } from '../../lib/characters/cards/specs.js'
 import { RealtimeError } from '../../lib/errors.js'
 import { defineCommand, fail, UsageError } from '../command.js'
 import { paint } from '../terminal.js'
+import { writeWhole } from '../write-whole.js'
 
 export const command = defineCommand({
   help: `Converts a character: between a module, a Character Card of version 2 or 3, and a PNG with a card.
@@ -50,29 +51,13 @@ Every field of a card is kept, in extensions where a version has no place for it
       if (error instanceof CardProblem || error instanceof RealtimeError) return fail(`${from}: ${error.message}`)
       throw error
     }
-    const fault = await write(to, made.bytes, force)
+    const fault = await writeWhole(to, made.bytes, force)
     if (fault !== undefined) return fail(fault)
     const { bytes, ...report } = made
     process.stdout.write(json ? `${JSON.stringify({ in: from, out: to, bytes: bytes.length, ...report })}\n` : describe(to, made))
     return 0
   }
 })
-
-/** All of it or nothing; returns what went wrong. */
-async function write (path: string, bytes: Buffer, force: boolean): Promise<string | undefined> {
-  const beside = `${path}.${process.pid}.tmp`
-  try {
-    if (!force) await writeFile(path, bytes, { flag: 'wx' })
-    else {
-      await writeFile(beside, bytes, { flag: 'wx' })
-      await rename(beside, path)
-    }
-    return undefined
-  } catch (error) {
-    await rm(beside, { force: true })
-    return `${path} cannot be written: ${(error as Error).message}.`
-  }
-}
 
 function describe (to: string, { name, from, spec, lost }: Converted): string {
   const kind = spec === null ? 'a module' : `a card of version ${spec.slice(1)}`

@@ -17,6 +17,7 @@ import { createInlineCast } from './inline-cast.js'
 import { readLimits, type CharacterLimits, type Quotas } from './limits.js'
 import type { LoadedCharacter } from './loaded-character.js'
 import { silent, type Logger } from './logger.js'
+import { Packs } from './packs.js'
 import type { Plan } from './plan.js'
 import { Plans } from './plans.js'
 import { explain } from './positions.js'
@@ -80,8 +81,8 @@ export interface CharacterLibrary {
    * @param allowance what the session may load; default: everything
    */
   open (session: SessionFacts, directory?: string | Sources, allowance?: Allowance): Promise<CharacterRegistry>
-  /** Compiles a cast, so that the first session that names it does not wait; runs nothing of it. Rejects as {@link resolve} does. */
-  prepare (directory: string): Promise<void>
+  /** Compiles a cast, so that the first session that names it does not wait; runs nothing of it. Resolves with its version. Rejects as {@link resolve} does. */
+  prepare (directory: string): Promise<string>
   /** Resolves when changes of files will be told, if they are watched. */
   readonly watching: Promise<void>
   /** Namespaces alive. */
@@ -128,6 +129,7 @@ export function createCharacterLibrary (options: CharacterLibraryOptions): Chara
   const share = new FairShare()
   const workshop = { sources: new SourceFiles(limits.cacheBytes), cards: new CardFiles(limits.cacheBytes), compiler: new Compiler(limits.cacheBytes, share), units: new Units(limits.cacheBytes), share, hostMs: limits.asyncLoadMs }
   const plans = new Plans(workshop, limits.versions)
+  const packs = new Packs(limits.versions)
   const thread = new WatchdogThread({ stallMs: limits.stallMs, onStall })
   const crashes = claimCrashes(onCrash)
   const watchdog = new Watchdog(thread, crashes.enter)
@@ -229,8 +231,10 @@ export function createCharacterLibrary (options: CharacterLibraryOptions): Chara
     let place: Place
     let plan: Plan | undefined
     try {
-      place = roots.resolve(base)
-      plan = version === undefined ? await plans.get(place.path, place.root) : await plans.getVersion(place.path, place.root, version)
+      place = await packs.open(roots.resolve(base))
+      plan = version === undefined ? await plans.get(place) : await plans.getVersion(place, version)
+      // An earlier content of a packed cast lies elsewhere
+      place = { ...place, path: plan?.directory ?? place.path, root: plan?.root ?? place.root }
     } catch (error) {
       const told = gone(error) ? refuse('directory_not_readable', 'The directory went away while it was read.') : error
       throw told instanceof RealtimeError && told.param === 'directory' ? new RealtimeError(told.code, { message: told.message, param }) : told
@@ -280,7 +284,7 @@ export function createCharacterLibrary (options: CharacterLibraryOptions): Chara
 
   return {
     async resolve (directory) {
-      return allRoots.resolve(directory)
+      return await packs.open(allRoots.resolve(directory))
     },
 
     async open (session, directory = DEFAULT_ROOT, { roots: names, quotas, file } = {}) {
@@ -301,8 +305,7 @@ export function createCharacterLibrary (options: CharacterLibraryOptions): Chara
     },
 
     async prepare (directory) {
-      const { path, root } = allRoots.resolve(directory)
-      await plans.get(path, root)
+      return (await plans.get(await packs.open(allRoots.resolve(directory)))).version
     },
 
     get watching () { return watcher?.ready ?? Promise.resolve() },
@@ -318,6 +321,7 @@ export function createCharacterLibrary (options: CharacterLibraryOptions): Chara
       await Promise.all([thread.stop(), letCompilerGo()])
       crashes.release()
       plans.clear()
+      packs.close()
       workshop.sources.clear()
       workshop.cards.clear()
       workshop.compiler.clear()

@@ -1,5 +1,6 @@
 import { Plan, type Workshop } from './plan.js'
 import type { SourcePositions } from './positions.js'
+import type { Place } from './roots.js'
 
 /** All plans of a library; sessions that ask together share one build. */
 export class Plans {
@@ -18,10 +19,11 @@ export class Plans {
   }
 
   /** @returns a plan that is true to the disk at some moment after the call */
-  async get (directory: string, root: string): Promise<Plan> {
-    const key = `${root}\n${directory}`
+  async get (place: Place): Promise<Plan> {
+    const key = keyOf(place)
     const known = this.#plans.get(key)
-    if (known?.isCurrent()) {
+    // Another content of a packed cast is another directory
+    if (known?.directory === place.path && known.isCurrent()) {
       this.#keep(key, known)
       return known
     }
@@ -29,20 +31,20 @@ export class Plans {
     if (begun !== undefined) {
       // That build may have read a file just before it changed
       const plan = await begun
-      if (plan.isCurrent()) return plan
+      if (plan.directory === place.path && plan.isCurrent()) return plan
     }
-    return await (this.#building.get(key) ?? this.#build(key, directory, root))
+    return await (this.#building.get(key) ?? this.#build(key, place))
   }
 
   /** A version that the directory has, or had lately; undefined if that is not known. */
-  async getVersion (directory: string, root: string, version: string): Promise<Plan | undefined> {
-    const current = await this.get(directory, root)
+  async getVersion (place: Place, version: string): Promise<Plan | undefined> {
+    const current = await this.get(place)
     if (current.version === version) return current
-    return this.#versions.get(`${root}\n${directory}`)?.find(plan => plan.version === version)
+    return this.#versions.get(keyOf(place))?.find(plan => plan.version === version)
   }
 
-  #build (key: string, directory: string, root: string): Promise<Plan> {
-    const building = Plan.build(directory, root, this.#workshop).then(plan => {
+  #build (key: string, { path, root }: Place): Promise<Plan> {
+    const building = Plan.build(path, root, this.#workshop).then(plan => {
       this.#keep(key, plan)
       return plan
     }).finally(() => this.#building.delete(key))
@@ -74,4 +76,9 @@ export class Plans {
     this.#plans.clear()
     this.#versions.clear()
   }
+}
+
+/** The same for all contents of a packed cast. */
+function keyOf ({ path, root, pack }: Place): string {
+  return pack === undefined ? `${root}\n${path}` : [pack.file, ...pack.below].join('\n')
 }

@@ -19,7 +19,12 @@ export interface Place {
   readonly path: string
   /** Real path of its root, beyond which nothing is imported. */
   readonly root: string
+  /** The file that has it, by its real path, and the folders to it in there, if it is packed: Packs gives it a path. */
+  readonly pack?: { readonly file: string, readonly below: readonly string[] }
 }
+
+/** What a packed cast's file ends in. */
+export const PACK_EXTENSION = '.zip'
 
 export class Roots {
   /** Absolute path by name. */
@@ -71,6 +76,8 @@ export class Roots {
   #check (name: string, root: string, path: string): Place {
     const realRoot = real(root)
     if (realRoot === undefined) throw refuse('directory_not_found', 'The directory does not exist.')
+    const pack = findPack(root, path)
+    if (pack !== undefined) return checkPack(name, realRoot, pack)
     const realPath = real(path)
     if (realPath === undefined) throw refuseMissing(path, realRoot)
     if (!isInside(realRoot, realPath)) throw notAllowed()
@@ -84,6 +91,29 @@ export class Roots {
     }
     return { name: below === '' ? name : `${name}/${below.split(sep).join('/')}`, path: realPath, root: realRoot }
   }
+}
+
+/** The first file on the way from a root to a path that is a packed cast, and the folders after it. */
+function findPack (root: string, path: string): { file: string, below: string[] } | undefined {
+  const parts = relative(root, path).split(sep).filter(part => part !== '')
+  for (let count = 0; count <= parts.length; count++) {
+    const file = join(root, ...parts.slice(0, count))
+    if (file.endsWith(PACK_EXTENSION) && statSync(file, { throwIfNoEntry: false })?.isFile()) return { file, below: parts.slice(count) }
+  }
+  return undefined
+}
+
+function checkPack (name: string, realRoot: string, { file, below }: { file: string, below: string[] }): Place {
+  const realFile = real(file)
+  if (realFile === undefined) throw refuse('directory_not_found', 'The directory does not exist.')
+  if (!isInside(realRoot, realFile)) throw notAllowed()
+  try {
+    accessSync(realFile, constants.R_OK)
+  } catch {
+    throw refuse('directory_not_readable', 'The directory cannot be read.')
+  }
+  const names = [...relative(realRoot, realFile).split(sep), ...below].filter(part => part !== '')
+  return { name: [name, ...names].join('/'), path: realFile, root: realRoot, pack: { file: realFile, below } }
 }
 
 /** What is wrong with a root as the server is given it. A relative path is one from where the server runs. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Fastify from 'fastify'
@@ -12,6 +12,7 @@ import { ServerProcess } from '../support/process.js'
 import { TestClient } from '../support/client.js'
 import { refusal } from '../support/refusal.js'
 import { until } from '../support/until.js'
+import { readOptions } from '../../lib/options.js'
 import { startServer, testServer, type TestServer } from '../support/server.js'
 
 const bearer = (key: string) => ({ authorization: `Bearer ${key}` })
@@ -111,6 +112,29 @@ t.test('a key loads characters from its roots, at connect and later, by name or 
     await client.close()
   }
   await server.connect('?characters=secret', [], bearer('sk-all-roots'))
+})
+
+t.test('a public root is for every key, and each is told which roots are there for it', async t => {
+  const directory = t.testdir({ main: castOf('Ada'), team: castOf('Bo'), secret: castOf('Cy'), lobby: castOf('Di') })
+  const roots = Object.fromEntries(['team', 'secret', 'lobby', 'gone'].map(name => [name, join(directory, name)]))
+  mkdirSync(roots['gone']!)
+  const { path } = keysFile(t, { kiosk: { key: 'sk-kiosk-key', roots: ['team', 'gone'] }, none: { key: 'sk-none-key', roots: [] }, all: { key: 'sk-all-roots' } })
+  const server = await startServer(t, { keysFile: path, characters: { directory: join(directory, 'main'), roots, publicRoots: ['lobby'] } })
+  rmSync(roots['gone']!, { recursive: true })
+  const version = /^[0-9a-f]{12}$/
+  const listed = async (key: string) => await (await fetch(`${server.http}/v1/casts`, { headers: bearer(key) })).json()
+  const [main, lobby] = [{ directory: 'default', public: true, version }, { directory: 'lobby', public: true, version }]
+  t.match(await listed('sk-none-key'), { data: [main, lobby] })
+  t.equal((await listed('sk-none-key') as { data: [] }).data.length, 2)
+  const { value } = (await mint(server, 'sk-kiosk-key')).body
+  for (const key of ['sk-kiosk-key', value]) {
+    t.match(await listed(key), { data: [main, { directory: 'team', public: false, version }, lobby, { directory: 'gone', version: null }] })
+    const client = await server.connect('?characters=lobby', [], bearer(key))
+    t.match(await client.fail({ type: 'session.characters.reload', directory: 'secret' }), { code: 'directory_not_allowed' })
+  }
+  t.equal((await listed('sk-all-roots') as { data: [] }).data.length, 5)
+  t.match(await listed('sk-nobody'), { error: { code: 'invalid_api_key' } })
+  t.throws(() => readOptions({ characters: { publicRoots: ['nowhere'] } }), { message: /publicRoots' is wrong: there is no root 'nowhere'/ })
 })
 
 t.test('a key of the file has an event rate of its own', async t => {

@@ -68,14 +68,14 @@ export const internationalText = (card: Json | string, keyword = 'chara', packed
   return chunk('iTXt', Buffer.concat([Buffer.from(`${keyword}\0${packed ? '\x01' : '\0'}\0en\0\0`), packed ? deflateSync(content) : content]))
 }
 
-export interface Member { name: string, data: Buffer | string, stored?: boolean, flags?: number, size?: number }
+export interface Member { name: string, data: Buffer | string, stored?: boolean, flags?: number, size?: number, mode?: number }
 
 /** A zip archive; `size` is what it says of a member, if that is to be a lie. */
 export function archive (...members: Member[]): Buffer {
   const parts: Buffer[] = []
   const directory: Buffer[] = []
   let offset = 0
-  for (const { name, data, stored = false, flags = 0, size } of members) {
+  for (const { name, data, stored = false, flags = 0, size, mode = 0 } of members) {
     const raw = Buffer.from(data as string)
     const packed = stored ? raw : deflateRawSync(raw)
     const head = Buffer.alloc(26)
@@ -88,6 +88,7 @@ export function archive (...members: Member[]): Buffer {
     head.writeUInt16LE(Buffer.byteLength(name), 22)
     const local = Buffer.concat([Buffer.from('PK\x03\x04'), head, Buffer.from(name), packed])
     const tail = Buffer.alloc(14)
+    tail.writeUInt32LE((mode << 16) >>> 0, 6)
     tail.writeUInt32LE(offset, 10)
     directory.push(Buffer.concat([Buffer.from('PK\x01\x02\x14\0'), head, tail, Buffer.from(name)]))
     parts.push(local)

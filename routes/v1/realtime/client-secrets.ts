@@ -16,7 +16,7 @@ interface Made { value: string, expires_at: number, session: Preview }
 
 /** Ephemeral keys for clients that must not know an API key (PROTOCOL section 2.2), in GA's and in beta's shape. */
 export default async function clientSecrets (fastify: FastifyInstance): Promise<void> {
-  const { dramatisOptions: options, dramatisEngines: engines, dramatisSecrets: secrets, dramatisLibrary: library } = fastify
+  const { dramatisOptions: options, dramatisEngines: engines, dramatisSecrets: secrets } = fastify
   const hooks = { preHandler: fastify.dramatisAdmit }
 
   fastify.post('/v1/realtime/client_secrets', hooks, async request => await make(request.body, request))
@@ -59,7 +59,7 @@ export default async function clientSecrets (fastify: FastifyInstance): Promise<
   /** The whole session as it will begin, with the cast in the version it will have if one is named. Rejects if there can be no such session. */
   async function preview (configuration: SessionUpdate, directory: string | undefined, apiKey: Key | null): Promise<Preview> {
     const settings = updateSettings(startingSettings(configuration.type), configuration)
-    const registry = await openNamed({ id: createId('sess'), startedAt: new Date(), language: null }, { library, key: apiKey, directory, param: 'session.characters_directory' })
+    const registry = await openNamed({ id: createId('sess'), startedAt: new Date(), language: null }, { fastify, key: apiKey, directory, param: 'session.characters_directory' })
     try {
       const casting = new Casting(registry, engines.tts, options.characters.default)
       casting.prepare(configuration)()
