@@ -21,9 +21,6 @@ const TICK = 40
 /** Milliseconds without anything to watch after which the thread sleeps. */
 const REST = 1000
 
-/** Milliseconds, after twice its limit, after which a guarded call can only go on because its interruption was lost. */
-const LATE = 200
-
 // Cells of the shared memory: signs of life, guarded calls begun and ended (odd: one runs), its limit, when it began
 const BEAT = 0
 const GUARD = 1
@@ -41,7 +38,7 @@ function clock (): number {
  * The thread's own code: it gets to the thread as text, so that the thread needs no file, no loader,
  * and starts in a few milliseconds from source as well as from the build. It may use nothing from outside.
  */
-function watch (require: NodeJS.Require, cells: Int32Array, port: MessagePort, id: string, tick: number, stallMs: number, lateMs: number, clock: () => number): void {
+function watch (require: NodeJS.Require, cells: Int32Array, port: MessagePort, id: string, tick: number, stallMs: number, clock: () => number): void {
   const inspector = require('node:inspector') as typeof import('node:inspector')
   const { writeSync } = require('node:fs') as typeof import('node:fs')
   let beat = -1
@@ -50,7 +47,6 @@ function watch (require: NodeJS.Require, cells: Int32Array, port: MessagePort, i
   let guard = 0
   let looks = 0
   let looking = false
-  let ending = false
   let told = false
   let top: { file: string } | undefined
   let timer: NodeJS.Timeout | undefined
@@ -74,25 +70,6 @@ function watch (require: NodeJS.Require, cells: Int32Array, port: MessagePort, i
     })
   }
 
-  /**
-   * V8 interrupts once: if that hit what an inspector evaluated in the midst of the code, it ended this, and the
-   * code goes on for ever. Interrupted once more, it meets the end that it should have met.
-   */
-  function end (): void {
-    if (ending) return
-    const session = new inspector.Session()
-    try {
-      session.connectToMainThread()
-    } catch {
-      return
-    }
-    ending = true
-    session.post('Runtime.terminateExecution', () => {
-      ending = false
-      session.disconnect()
-    })
-  }
-
   function check (): void {
     const now = performance.now()
     const currentGuard = Atomics.load(cells, 1)
@@ -102,12 +79,10 @@ function watch (require: NodeJS.Require, cells: Int32Array, port: MessagePort, i
     }
     // Early, as this thread may get its turn late on a busy machine; and once more, nearer to the end
     const due = [0.3, 0.7][looks]
-    const limit = Atomics.load(cells, 2)
-    const ran = guard % 2 === 1 ? clock() - Atomics.load(cells, 3) : 0
-    if (due !== undefined && ran > limit * due) {
+    if (guard % 2 === 1 && due !== undefined && clock() - Atomics.load(cells, 3) > Atomics.load(cells, 2) * due) {
       looks++
       look(guard)
-    } else if (ran > limit * 2 + lateMs) end()
+    }
     const currentBeat = Atomics.load(cells, 0)
     if (currentBeat !== beat) {
       beat = currentBeat
@@ -187,7 +162,7 @@ export class WatchdogThread {
   start (): void {
     if (this.#worker !== undefined) return
     const { port1, port2 } = new MessageChannel()
-    const code = `const { workerData } = require('node:worker_threads'); const __name = value => value; (${watch.toString()})(require, workerData.cells, workerData.port, '${this.#id}', ${TICK}, ${this.#options.stallMs}, ${LATE}, ${clock.toString()})`
+    const code = `const { workerData } = require('node:worker_threads'); const __name = value => value; (${watch.toString()})(require, workerData.cells, workerData.port, '${this.#id}', ${TICK}, ${this.#options.stallMs}, ${clock.toString()})`
     const worker = this.#worker = new Worker(code, {
       eval: true,
       execArgv: [],

@@ -1,11 +1,12 @@
 /**
  * Interrupts character code that holds the event loop. V8 ends a script that runs inside a context
  * longer than its `timeout`, whatever functions of whatever realm it has called by then; so the code
- * is called by a one-line script in an empty context of its own. That costs a thread, 50 to 100 us of CPU,
+ * is called by a one-line script in an empty context of its own. That costs threads, 100 to 150 us of CPU,
  * but no flag, and cannot be caught by the code.
  *
- * V8 interrupts once; if that hits what the {@link WatchdogThread} evaluates in the midst of the code (or what
- * anybody else does who inspects the process), it ends this and the code goes on: then that thread interrupts it again.
+ * One such script is not enough. V8 interrupts once; if that hits what the {@link WatchdogThread} evaluates
+ * in the midst of the code (or what anybody else does who inspects the process), it ends this and the code
+ * goes on for ever. So there is a second script around the first, whose time is up later.
  */
 import vm from 'node:vm'
 import { FairShare } from './fair-share.js'
@@ -25,14 +26,16 @@ export class Interrupted extends Error {
 }
 
 /** How long calls gather after others were made. */
-const GATHER_MS = 10
+const GATHER_MS = 5
 
 export class Watchdog {
   readonly #box: vm.Context
+  readonly #outerBox: vm.Context
   readonly #script = new vm.Script('run()', { filename: 'watchdog' })
   readonly #thread: WatchdogThread
   readonly #enter: <T>(call: () => T) => T
   #job: (() => void) | undefined
+  #ms = 0
   #waiting: { call: () => void, reject: (error: unknown) => void }[] = []
   #scheduled = false
   #gatherUntil = 0
@@ -42,6 +45,7 @@ export class Watchdog {
     this.#thread = thread
     this.#enter = enter
     this.#box = vm.createContext({ run: () => this.#job!() })
+    this.#outerBox = vm.createContext({ run: () => { this.#script.runInContext(this.#box, { timeout: this.#ms }) } })
   }
 
   /** Calls a function that gets at most this long. Within another call, that one's limit holds. */
@@ -55,9 +59,10 @@ export class Watchdog {
         outcome = { error }
       }
     }
+    this.#ms = ms
     const done = this.#thread.guard(ms)
     try {
-      this.#enter(() => { this.#script.runInContext(this.#box, { timeout: ms }) })
+      this.#enter(() => { this.#script.runInContext(this.#outerBox, { timeout: 2 * ms }) })
     } catch {
       // Nothing that the code throws gets here
       throw new Interrupted(ms, this.#thread.sighting())
