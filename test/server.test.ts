@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { readEnvironment } from '../lib/environment.js'
 import { TestClient } from './support/client.js'
-import { writeCast } from './characters/casts.js'
+import { character, writeCast } from './characters/casts.js'
 import { ServerProcess } from './support/process.js'
 
 /** Starts a server that cannot run; it must end by itself with exactly one line. */
@@ -170,4 +170,14 @@ t.test('each variable sets its option, and a wrong value is named', async t => {
   })) {
     t.throws(() => readEnvironment({ [name]: value }), { code: 'invalid_options', message: new RegExp(`^${name}\\b.*`) }, name)
   }
+})
+
+t.test('what holds the event loop for ever is told on standard error, by its file', async t => {
+  // The loop ends the process's own log too: the thread that watches has to say it.
+  const cast = writeCast(t, { 'holder.ts': character('holder', { body: 'await null\n  for (;;) {}' }) })
+  const server = ServerProcess.start(t, { CHARACTERS_DIR: cast })
+  const client = await TestClient.connect(`ws://127.0.0.1:${await server.port()}/v1/realtime`)
+  client.send({ type: 'response.create' })
+  const { line } = (await server.prints(/^(?<line>.*The event loop is held.*)$/m)).groups!
+  t.equal(JSON.parse(line!).file, join(cast, 'holder.ts'))
 })

@@ -120,7 +120,7 @@ function readFrames (): Sighting['frames'] {
     Error.prepareStackTrace = (_, sites) => sites
     const sites = new Error().stack as unknown as NodeJS.CallSite[]
     return sites.map(site => ({ file: toPath(site.getFileName() ?? ''), line: (site.getLineNumber() ?? 1) - 1, column: (site.getColumnNumber() ?? 1) - 1 }))
-      .filter(({ file }) => file !== '')
+      .filter(({ file }) => file !== '' && file !== import.meta.filename)
   } finally {
     Error.stackTraceLimit = stackTraceLimit
     Error.prepareStackTrace = prepareStackTrace
