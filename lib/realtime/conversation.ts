@@ -143,6 +143,11 @@ export class Conversation {
     this.#bytes = 0
   }
 
+  /** Bytes of what the client sent and of all sound that is kept. */
+  get heldBytes (): number {
+    return this.#entries.reduce((sum, { recording }) => sum + (recording?.bytes ?? 0), this.#bytes)
+  }
+
   /** Drops the samples of the oldest recordings over the bound. */
   trimAudio (): void {
     let bytes = 0

@@ -10,13 +10,16 @@ export interface SessionSummary {
   id: string
   /** ISO 8601. */
   since: string
+  /** Name of the API key it was opened with. */
+  key: string | null
   directory: string
   version: string
   characters: string[]
   selected: string | null
   /** Id of the response under way in the conversation. */
   active_response: string | null
-  counters: { responses: number, items: number, bytes_in: number, bytes_out: number }
+  /** `bytes_held`: what its conversation takes of the memory, sound included. */
+  counters: { responses: number, items: number, bytes_in: number, bytes_out: number, bytes_held: number }
 }
 
 /** Who asks for a place. */
@@ -90,7 +93,7 @@ export class LiveSessions {
   page (limit: number, after?: string): { data: SessionSummary[], next: string | null } {
     const all = [...this.#sessions.keys()]
     const start = after === undefined ? 0 : all.findIndex(session => session.id === after) + 1
-    const data = all.slice(start, start + limit).map(summarize)
+    const data = all.slice(start, start + limit).map(session => summarize(session, this.#sessions.get(session) ?? null))
     return { data, next: start + limit < all.length ? data.at(-1)!.id : null }
   }
 
@@ -152,15 +155,16 @@ function tooMany (what: string): RealtimeError {
   return new RealtimeError('rate_limit_exceeded', { message: `${what}, as many as it may. Close one, or wait for one to end.` })
 }
 
-function summarize ({ id, registry, casting, responses, conversation, bytes }: RealtimeSession): SessionSummary {
+function summarize ({ id, registry, casting, responses, conversation, bytes }: RealtimeSession, key: string | null): SessionSummary {
   return {
     id,
     since: registry.session.startedAt.toISOString(),
+    key,
     directory: registry.directory,
     version: registry.version,
     characters: registry.names(),
     selected: casting.character?.name ?? null,
     active_response: responses.activeId,
-    counters: { responses: responses.created, items: conversation.entries.length, bytes_in: bytes.in, bytes_out: bytes.out }
+    counters: { responses: responses.created, items: conversation.entries.length, bytes_in: bytes.in, bytes_out: bytes.out, bytes_held: conversation.heldBytes }
   }
 }

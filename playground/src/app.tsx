@@ -1,6 +1,7 @@
 import { useEffect } from 'preact/hooks'
-import { cancel, connection, engines, microphoneProblem, press, problem, release } from './session/session.js'
+import { cancel, press, release } from './session/session.js'
 import { settings } from './session/settings.js'
+import { connection, engines, microphoneProblem, problem } from './session/state.js'
 import { EventLog } from './view/event-log.js'
 import { Gallery } from './view/gallery.js'
 import { Latency } from './view/latency.js'

@@ -7,6 +7,7 @@ import type { Page } from 'playwright-core'
 import t, { type Test } from 'tap'
 import dramatis from '../../app.js'
 import { readPages } from '../../lib/page-files.js'
+import { v3 } from '../support/cards.js'
 import { castOf, characterSource } from '../support/casts.js'
 import { buildPages, chromiumPath, openBrowser, picture, skip } from '../support/browser.js'
 import { cannedEngines, calls, echo, says, type Script } from '../support/engines.js'
@@ -121,6 +122,56 @@ t.test('the page', { skip }, async t => {
     t.same(complaints, [])
   })
 
+  await t.test('a card shows its own picture, one whose picture is broken a drawn face, and voices are described', async t => {
+    const pixel = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='
+    const broken = Buffer.from('\x89PNG\r\n\x1a\nno more of it', 'latin1').toString('base64')
+    const card = (name: string, base64: string) => JSON.stringify(v3(name, { assets: [{ type: 'icon', uri: `data:image/png;base64,${base64}`, name: 'main', ext: 'png' }] }))
+    const cast = { 'ada.ts': characterSource('Ada').replace('source: \'file\'', 'description: \'As clear as a bell.\', source: \'file\''), 'keeper.json': card('Old Keeper', pixel), 'lost.json': card('Lost', broken) }
+    const server = await startServer(t, { playground, characters: { directory: t.testdir(cast) } })
+    const { open } = await openBrowser(t)
+    const { page, hosts } = await open(`${server.http}/`)
+    const keeper = page.getByRole('button', { name: /^Old Keeper/ })
+    await keeper.locator('img').waitFor()
+    t.equal(await page.evaluate('document.querySelector("img.face").decode().then(() => document.querySelector("img.face").naturalWidth)'), 1)
+    await page.getByRole('button', { name: /^Lost/ }).locator('svg').waitFor()
+    await page.getByRole('button', { name: /^Ada.*voice: As clear as a bell\./ }).waitFor()
+    await keeper.click()
+    await page.locator('.portrait img').waitFor()
+    await write(page, 'Hello')
+    await page.getByText('You said: Hello').waitFor()
+    await keeper.locator('img').waitFor()
+    t.same([...hosts], [new URL(server.http).host])
+  })
+
+  await t.test('the keyboard alone picks a character, writes and reads an event', async t => {
+    const server = await startServer(t, { playground, ...cannedEngines() })
+    const { open } = await openBrowser(t)
+    const { page, complaints } = await open(`${server.http}/`)
+    await page.getByRole('button', { name: /^Magnus/ }).waitFor()
+    const tabTo = async (name: RegExp) => {
+      for (let tabs = 0; tabs < 60; tabs++) {
+        await page.keyboard.press('Tab')
+        const focused = await page.evaluate('(element => [element.getAttribute("aria-label") ?? element.labels?.[0]?.textContent ?? "", element.textContent].join(" ").trim())(document.activeElement)') as string
+        if (name.test(focused)) return
+      }
+      t.fail(`Tab never comes to ${name}`)
+    }
+    await tabTo(/^To the conversation/)
+    await tabTo(/^Magnus/)
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { level: 1, name: 'Magnus' }).waitFor()
+    await tabTo(/^Write instead/)
+    await page.keyboard.type('Hello')
+    await page.keyboard.press('Enter')
+    await page.getByText('You said: Hello').waitFor()
+    await tabTo(/^Filter events/)
+    await page.keyboard.type('response.done')
+    await tabTo(/^\d.*response\.done/)
+    await page.keyboard.press('Enter')
+    await page.locator('pre').getByText(/"type": "response.done"/).waitFor()
+    t.same(complaints, [])
+  })
+
   await t.test('a microphone that is denied is explained, and one can write', async t => {
     const server = await startServer(t, { playground })
     const { open } = await openBrowser(t, { microphone: 'denied' })
@@ -170,6 +221,10 @@ t.test('the page', { skip }, async t => {
     await page.getByRole('cell', { name: 'Magnus' }).waitFor()
     t.match(await page.getByRole('list', { name: 'Errors in files' }).innerText(), /broken\.ts:1:7 syntax_error/)
     t.match(await page.locator('.summary').innerText(), /memory\s+\d+ MB/)
+    const shown = await page.getByRole('row', { name: second.of('session.created')[0]!.session.id }).innerText()
+    for (const part of ['key “#1”', 'default (', 'idle', '0.0 KB', 'KB/s']) t.ok(shown.includes(part), `${part} in ${shown}`)
+    const { data } = await (await fetch(`${server.http}/v1/sessions`, { headers: { authorization } })).json() as { data: { version: string }[] }
+    t.ok(shown.includes(data[1]!.version.slice(0, 8)), 'the version of its cast')
     await picture(page, 'admin')
     t.same(await violations(page), [])
 

@@ -21,6 +21,7 @@ t.test('people who talk', { skip }, async t => {
   await t.test('one click, and the character is heard; what is said is transcribed and answered aloud', async t => {
     const { open } = await openBrowser(t, { hears: [5, 'austen-0880', 60] })
     const { page, complaints, hosts } = await open(`${server.http}/`)
+    await page.evaluate('window.clicks = 0; addEventListener("click", () => { window.clicks++ }, true)')
     await page.getByRole('button', { name: 'Start talking' }).click()
     await loud(page, 'Ada')
     await page.getByRole('log').getByText('Hello.').waitFor()
@@ -31,6 +32,7 @@ t.test('people who talk', { skip }, async t => {
     await page.locator('.speech.character').nth(1).getByText(/^That is what they say of him, and I am sure that they are right\.$/).waitFor()
     await page.locator('.latency tbody tr').first().locator('td').last().getByText(/^\d+$/).waitFor()
     await loud(page, 'Ada')
+    t.equal(await page.evaluate('window.clicks'), 1, 'from the first look to an answer that is heard')
 
     const figures = await page.locator('.paths').innerText()
     const [, ...turn] = (await page.locator('.latency tbody tr').first().innerText()).split(/\s+/)

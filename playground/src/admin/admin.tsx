@@ -59,29 +59,31 @@ function Sessions ({ list }: { list: readonly LiveSession[] }) {
   return (
     <div class='panel table' role='region' aria-label='Live sessions' tabIndex={0}>
       <table>
-        <thead><tr>{['Session', 'Since', 'Cast', 'Character', 'Doing', 'Turns', 'In', 'Out'].map(title => <th key={title} scope='col'>{title}</th>)}<th scope='col'><span class='hidden'>Close</span></th></tr></thead>
+        <thead><tr>{['Session', 'Since', 'Cast', 'Version', 'Character', 'Doing', 'Turns', 'In', 'Out', 'Holds'].map(title => <th key={title} scope='col'>{title}</th>)}<th scope='col'><span class='hidden'>Close</span></th></tr></thead>
         <tbody>{list.map(session => <Row key={session.id} session={session} />)}</tbody>
       </table>
     </div>
   )
 }
 
-function Row ({ session: { id, since, directory, characters, selected, active_response: active, counters, load_errors: errors } }: { session: LiveSession }) {
+function Row ({ session: { id, since, key, directory, version, characters, selected, active_response: active, counters, load_errors: errors } }: { session: LiveSession }) {
   const rate = rates.value.get(id)
   return (
     <>
       <tr>
-        <th scope='row'><code>{id}</code></th>
+        <th scope='row'><code>{id}</code>{key !== null && <small>key “{key}”</small>}</th>
         <td><time dateTime={since}>{ago(since)}</time></td>
         <td title={characters.join(', ')}>{directory} ({characters.length})</td>
+        <td><code title={version}>{version.slice(0, 8)}</code></td>
         <td>{selected ?? 'nobody'}</td>
         <td>{active !== null ? 'answering' : (rate?.in ?? 0) > 1000 ? 'listening' : 'idle'}</td>
         <td>{counters.responses}</td>
         <td>{kilobytes(rate?.in)}</td>
         <td>{kilobytes(rate?.out)}</td>
+        <td>{(counters.bytes_held / 1000).toFixed(1)} KB</td>
         <td><button type='button' aria-label={`Close ${id}`} onClick={() => { closeSession(id).catch(() => {}) }}>Close</button></td>
       </tr>
-      {errors.length > 0 && <tr><td colSpan={9}><FileErrors errors={errors as Parameters<typeof FileErrors>[0]['errors']} /></td></tr>}
+      {errors.length > 0 && <tr><td colSpan={11}><FileErrors errors={errors as Parameters<typeof FileErrors>[0]['errors']} /></td></tr>}
     </>
   )
 }

@@ -8,11 +8,13 @@ export interface FileError { file: string, line: number | null, column: number |
 export interface LiveSession {
   id: string
   since: string
+  key: string | null
   directory: string
+  version: string
   characters: string[]
   selected: string | null
   active_response: string | null
-  counters: { responses: number, items: number, bytes_in: number, bytes_out: number }
+  counters: { responses: number, items: number, bytes_in: number, bytes_out: number, bytes_held: number }
   load_errors: FileError[]
 }
 

@@ -12,6 +12,7 @@ const handlers: Handlers = {
   'session.created' ({ session: { character, engines } }, session) {
     selected.value = character ?? selected.value
     session.engines(engines)
+    session.greeted()
   },
 
   'session.updated' ({ session: { character } }, session) {

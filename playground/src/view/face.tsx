@@ -1,5 +1,13 @@
-/** A face for a name: always the same one, drawn from the letters. */
-export function Face ({ name, level = 0 }: { name: string, level?: number }) {
+import { useState } from 'preact/hooks'
+
+/** A character's own picture; for one that has none, always the same face for a name, drawn from its letters. */
+export function Face ({ name, picture = null, level = 0 }: { name: string, picture?: string | null, level?: number }) {
+  const [broken, setBroken] = useState<string | null>(null)
+  if (picture === null || picture === broken) return <Drawn name={name} level={level} />
+  return <img class='face' src={picture} alt='' onError={() => setBroken(picture)} />
+}
+
+function Drawn ({ name, level }: { name: string, level: number }) {
   const seed = hash(name)
   const pick = (shift: number, count: number) => (seed >>> shift) % count
   const hue = pick(0, 24) * 15

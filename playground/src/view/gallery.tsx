@@ -9,14 +9,14 @@ export function Gallery () {
     <section class='gallery panel' aria-labelledby='gallery-title'>
       <h2 id='gallery-title'>Characters</h2>
       <ul class='faces'>
-        {faces.value.map(({ name, description, comment }) => (
+        {faces.value.map(({ name, description, comment, picture }) => (
           <li key={name}>
             <button type='button' class='card' aria-pressed={name === selected.value} onClick={() => { select(name).catch(() => {}) }}>
-              <Face name={name} />
+              <Face name={name} picture={picture} />
               <span>
                 <strong>{name}</strong>
                 {comment !== null && <small>{comment}</small>}
-                {description !== null && <small class='voice'>{description}</small>}
+                {description !== null && <small class='voice'><span class='hidden'>voice: </span>{description}</small>}
               </span>
             </button>
           </li>

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { microphoneOn } from '../session/session.js'
 import { apiKey, change, settings, type Mode, type Settings as Values, type Theme } from '../session/settings.js'
+import { microphoneOn } from '../session/state.js'
 
 /** What people change seldom. */
 export function Settings () {

@@ -1,6 +1,8 @@
 import { faces, selected } from '../session/cast.js'
-import { answerLevel, cancel, connection, listening, microphoneOn, muted, press, pressed, release, responding, start, stop, useMicrophone, userLevel } from '../session/session.js'
+import { cancel, press, release, start, stop } from '../session/session.js'
 import { settings } from '../session/settings.js'
+import { useMicrophone } from '../session/sound.js'
+import { answerLevel, connection, listening, microphoneOn, muted, pressed, responding, userLevel } from '../session/state.js'
 import { Face } from './face.js'
 import { Meter } from './meter.js'
 
@@ -13,7 +15,7 @@ export function Stage () {
   const speaking = answerLevel.value > 0.005
   return (
     <section class='stage' aria-label='Conversation partner'>
-      <div class={`portrait ${speaking ? 'speaking' : ''} ${connection.value === 'on' ? 'awake' : ''}`}><Face name={name} level={answerLevel.value} /></div>
+      <div class={`portrait ${speaking ? 'speaking' : ''} ${connection.value === 'on' ? 'awake' : ''}`}><Face name={name} picture={face?.picture ?? null} level={answerLevel.value} /></div>
       <div class='who'>
         <h1>{name}</h1>
         <p>{face?.comment ?? face?.description ?? ' '}</p>
