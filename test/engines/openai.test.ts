@@ -2,6 +2,7 @@ import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { EngineError, type LlmEvent, type LlmRequest } from '../../lib/engines/engine.js'
+import { readEvents } from '../../lib/engines/openai/event-stream.js'
 import { createOpenAiLlm, type OpenAiLlmOptions } from '../../lib/engines/openai/llm.js'
 import { startChatServer, toolCall, type ChatServer } from '../support/chat-server.js'
 
@@ -362,4 +363,29 @@ t.test('a check', async t => {
     const { llm } = await setUp(t)
     await t.rejects(llm.check!(AbortSignal.abort(new Error('late'))), { message: 'late' })
   })
+})
+
+t.test('events are read whatever their lines end with and wherever they are cut', async t => {
+  const sent = [{ delta: 'Grüße, ' }, { delta: '你好 \u{1F600}' }, { delta: 'line\nbreak' }]
+  for (const end of ['\n', '\r\n', '\r']) {
+    const lines = [': a comment', 'event: message', ...sent.flatMap(event => [`data: ${JSON.stringify(event)}`, '']), 'data:[DONE]', '', 'data: not read any more', '']
+    const bytes = Buffer.from(lines.join(end) + end)
+    for (const size of [1, 2, 3, 7, bytes.length]) {
+      const read: unknown[] = []
+      const cut = async function * () { for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size) }
+      for await (const events of readEvents(cut())) read.push(...events)
+      t.same(read, sent, `${JSON.stringify(end)}, ${size} bytes at a time`)
+    }
+  }
+})
+
+t.test('an event may have several lines, and must end before it is a megabyte', async t => {
+  const read = async (text: string) => {
+    const events: unknown[] = []
+    for await (const some of readEvents((async function * () { yield Buffer.from(text) })())) events.push(...some)
+    return events
+  }
+  t.same(await read('data: {"a":\ndata: 1}\n\ndata: {"b": 2}\n'), [{ a: 1 }], 'one that does not end is none')
+  await t.rejects(read('data: no JSON\n\n'), { name: 'SyntaxError' })
+  await t.rejects(read(`data: ${'x'.repeat(1024 * 1024)}`), { name: 'SyntaxError', message: 'an event without an end' })
 })

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ChatCompletionCreateParamsStreaming } from 'openai/resources/chat/completions'
+import type { ChatCompletionChunk, ChatCompletionCreateParamsStreaming } from 'openai/resources/chat/completions'
 import { EngineError, type LlmEngine, type LlmEvent, type LlmRequest } from '../engine.js'
 import { AnswerReader } from './answer.js'
+import { readEvents } from './event-stream.js'
 import { isTransient } from './faults.js'
 import { toChatRequest } from './messages.js'
 import { createOpenAiServer, listsNothing, onlyModel } from './server.js'
@@ -102,12 +103,16 @@ export function createOpenAiLlm (options: OpenAiLlmOptions = {}): LlmEngine {
     try {
       const chosen = request.model || model || await findModel(watch.signal)
       watch.expect(firstTokenTimeoutMs, `${subject} did not begin to answer within ${firstTokenTimeoutMs / 1000} s.`)
-      const chunks = await open({ ...toChatRequest(request), ...limit(request.maxTokens), model: chosen }, watch.signal)
+      const response = await open({ ...toChatRequest(request), ...limit(request.maxTokens), model: chosen }, watch.signal)
       opened = true
-      for await (const chunk of chunks) {
+      for await (const chunks of readEvents(server.body(response))) {
         watch.rest()
         signal.throwIfAborted()
-        yield * reader.read(chunk)
+        for (const chunk of chunks) {
+          const told = (chunk as { error?: object } | null)?.error
+          if (told) throw await asClientError(told)
+          for (const event of reader.read(chunk as ChatCompletionChunk)) yield event
+        }
         signal.throwIfAborted()
         watch.expect(
           reader.finished ? Math.min(USAGE_WAIT, stallTimeoutMs) : stallTimeoutMs,
@@ -127,18 +132,24 @@ export function createOpenAiLlm (options: OpenAiLlmOptions = {}): LlmEngine {
     yield * reader.end()
   }
 
-  async function open (body: ChatCompletionCreateParamsStreaming, signal: AbortSignal) {
+  async function open (body: ChatCompletionCreateParamsStreaming, signal: AbortSignal): Promise<Response> {
     const { chat } = await server.client()
     if (takesStreamOptions) {
       try {
-        return await chat.completions.create({ ...body, stream_options: { include_usage: true } }, { signal })
+        return await chat.completions.create({ ...body, stream_options: { include_usage: true } }, { signal }).asResponse()
       } catch (error) {
         const { status, message } = error as { status?: unknown, message?: string }
         if ((status !== 400 && status !== 422) || !message?.includes('stream_options')) throw error
         takesStreamOptions = false
       }
     }
-    return await chat.completions.create(body, { signal })
+    return await chat.completions.create(body, { signal }).asResponse()
+  }
+
+  /** What a server tells of in the middle of its stream, as the client would throw it. */
+  async function asClientError (told: object): Promise<Error> {
+    const { APIError } = await import('openai')
+    return new APIError(undefined, told, undefined, undefined)
   }
 
   /** The hosted API takes the new name of the limit only, most servers of the same API the old one only. */

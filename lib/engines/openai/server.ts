@@ -40,6 +40,8 @@ export interface OpenAiServer {
   /** @throws {EngineError} */
   listModels (signal: AbortSignal): Promise<string[]>
   fault (error: unknown, begun: boolean): EngineError
+  /** The bytes of a response of the {@link OpenAiServer.client}. */
+  body (response: Response): AsyncIterable<Uint8Array>
   /** Ends every connection. Idempotent. */
   close (): void
 }
@@ -77,6 +79,7 @@ export function createOpenAiServer (options: ServerOptions, role: ServerRole): O
     subject,
     client,
     fault,
+    body: response => transport.body(response),
     close: () => transport.close(),
 
     async listModels (signal) {

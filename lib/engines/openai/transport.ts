@@ -1,10 +1,11 @@
 import http from 'node:http'
 import https from 'node:https'
-import { Readable } from 'node:stream'
 
 /** What the `openai` client uses instead of the global `fetch`. */
 export interface Transport {
   fetch: typeof globalThis.fetch
+  /** The bytes of a response that {@link Transport.fetch} gave, read in the cheaper of two ways: it can be read once. */
+  body (response: Response): AsyncIterable<Uint8Array>
   /** Ends every connection, also those in use. Idempotent. */
   close (): void
 }
@@ -26,7 +27,11 @@ export function createTransport (connectTimeoutMs: number): Transport {
     'https:': new https.Agent({ keepAlive: true })
   }
 
+  const messages = new WeakMap<Response, http.IncomingMessage>()
+
   return {
+    body: response => messages.get(response) ?? response.body!,
+
     async fetch (input, init = {}) {
       const url = new URL(input instanceof Request ? input.url : input)
       const headers = new Headers(init.headers)
@@ -63,7 +68,12 @@ export function createTransport (connectTimeoutMs: number): Transport {
         headers: Object.fromEntries(headers),
         agent: agents[secure ? 'https:' : 'http:']
       })
-      const abort = () => { request.destroy(signal?.reason) }
+      const abort = () => {
+        const { socket } = request
+        request.destroy(signal?.reason)
+        // If the last bytes were there already, Node no longer listens to the connection that it destroys.
+        if (socket?.destroyed) socket.on('error', () => {})
+      }
       signal?.addEventListener('abort', abort, { once: true })
 
       request.on('socket', socket => {
@@ -82,14 +92,32 @@ export function createTransport (connectTimeoutMs: number): Transport {
         const status = message.statusCode ?? 502
         const empty = status === 204 || status === 205 || status === 304
         if (empty) message.resume()
-        resolve(new Response(empty ? null : Readable.toWeb(message) as ReadableStream<Uint8Array>, {
+        // Whoever reads it meets the error; when nobody does, as after an abort, it is nobody's.
+        message.on('error', () => {})
+        const response = new Response(empty ? null : lazyStream(message), {
           status,
           headers: Object.entries(message.headersDistinct).flatMap(([name, values = []]) => values.map((value): [string, string] => [name, value]))
-        }))
+        })
+        if (!empty) messages.set(response, message)
+        resolve(response)
       })
       request.end(body)
     })
   }
+}
+
+/** Touches the message only when it is read itself. */
+function lazyStream (message: http.IncomingMessage): ReadableStream<Uint8Array> {
+  let chunks: AsyncIterator<Uint8Array> | undefined
+  return new ReadableStream<Uint8Array>({
+    async pull (controller) {
+      chunks ??= message[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>
+      const { done, value } = await chunks.next()
+      if (done) controller.close()
+      else controller.enqueue(value)
+    },
+    cancel () { message.destroy() }
+  }, { highWaterMark: 0 })
 }
 
 class StaleConnection extends Error {}
