@@ -22,9 +22,9 @@ export function startServer (environment: Record<string, string> = {}): Promise<
   return start(['--enable-source-maps', join(packageRoot, 'dist', 'server.js')], { PORT: '0', LOG_LEVEL: 'warn', ...environment })
 }
 
-/** The plugin with engines that cost nothing, for what is not about them; the model answers with the first line of its system prompt. */
-export function startPlugin (options: object = {}): Promise<BenchServer> {
-  return start(['--input-type=module', '--eval', `
+/** The plugin with engines that cost nothing, for what is not about them; the model answers with the first line of its system prompt. `flags` are Node's. */
+export function startPlugin (options: object = {}, flags: readonly string[] = []): Promise<BenchServer> {
+  return start([...flags, '--input-type=module', '--eval', `
     import Fastify from 'fastify'
     import dramatis from ${JSON.stringify(join(packageRoot, 'dist', 'app.js'))}
     const engine = { name: 'canned', voices: ['one'], async * detect () {}, async * transcribe () {}, async * synthesize () {} }
