@@ -1,10 +1,12 @@
 import { rmSync, writeFileSync } from 'node:fs'
+import fc from 'fast-check'
 import { join } from 'node:path'
 import { CardFiles } from '../lib/characters/cards/files.js'
 import { Fields } from '../lib/characters/cards/fields.js'
 import { LoreMemory, Lorebook } from '../lib/characters/cards/lorebook.js'
 import { createCharacterLibrary } from '../lib/characters/library.js'
-import { contain, damages, v1, v2, v3 } from '../test/support/cards.js'
+import { contain, damages, v1, v2, v3, type Container } from '../test/support/cards.js'
+import { anyV1, anyV2, anyV3 } from '../test/support/generated-cards.js'
 import { temporaryDirectory } from './cast.js'
 import { percentile, round, type Figure } from './figure.js'
 
@@ -14,7 +16,7 @@ const WORDS = 'river stone lamp tower ship bell storm winter garden letter clock
 export default async function ({ quick }: { json: boolean, quick: boolean }): Promise<Figure[]> {
   const root = temporaryDirectory()
   try {
-    return [...await readFiles(root), ...await openSessions(root, quick ? 100 : 500), scanLore(quick ? 2000 : 10_000)]
+    return [...await readFiles(root), ...await readGenerated(root, quick ? 10 : 100), ...await openSessions(root, quick ? 100 : 500), scanLore(quick ? 2000 : 10_000)]
   } finally {
     rmSync(root, { recursive: true })
   }
@@ -55,6 +57,53 @@ async function readFiles (root: string): Promise<Figure[]> {
     { name: 'CPU of reading the slowest of all files', value: round(slowest.ms), unit: 'ms', limit: 50, note: `${files.length} kinds; ${slowest.what}` },
     { name: 'memory that reading the largest takes', value: round(largest.mb), unit: 'MB', limit: 20, note: largest.what }
   ]
+}
+
+const CONTAINERS: Container[] = ['json', 'png', 'png-packed', 'png-international', 'png-international-packed', 'charx']
+
+/** Cards of any content in every version and container: whole, and with bytes of theirs changed, cut off or put in twice. */
+async function readGenerated (root: string, count: number): Promise<Figure[]> {
+  let [files, lost, slowest, largest] = [0, 0, 0, 0]
+  let [damaged, silent, thrown] = [0, 0, 0]
+  for (const [version, cards] of Object.entries({ v1: anyV1, v2: anyV2, v3: anyV3 })) {
+    for (const container of CONTAINERS) {
+      for (const [index, card] of fc.sample(cards, { numRuns: count, seed: 1 }).entries()) {
+        const { extension, bytes } = contain(card, container, version === 'v3' ? 'ccv3' : 'chara')
+        const path = join(root, `generated.${extension}`)
+        writeFileSync(path, bytes)
+        const before = process.memoryUsage()
+        const since = process.cpuUsage()
+        const read = await new CardFiles(1).read(path, root)
+        const { user, system } = process.cpuUsage(since)
+        const after = process.memoryUsage()
+        slowest = Math.max(slowest, (user + system) / 1000)
+        largest = Math.max(largest, (after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers) / 2 ** 20)
+        files++
+        if (JSON.stringify(read?.card?.data) !== JSON.stringify(card)) lost++
+        for (const harmed of harm(Buffer.from(bytes as string), index)) {
+          writeFileSync(path, harmed)
+          damaged++
+          const result = await new CardFiles(1).read(path, root).catch(() => undefined)
+          if (result === undefined) thrown++
+          else if (result.card === undefined && !(result.fault!.message.length > 10)) silent++
+        }
+        rmSync(path)
+      }
+    }
+  }
+  return [
+    { name: 'generated cards that lost a field or did not load', value: lost, unit: `of ${files}`, limit: 0, note: `${count} of every version in ${CONTAINERS.length} containers` },
+    { name: 'CPU of reading the slowest of them', value: round(slowest), unit: 'ms', limit: 50 },
+    { name: 'memory that reading the largest takes', value: round(largest), unit: 'MB', limit: 20 },
+    { name: 'harmed ones that threw, or failed without a reason', value: thrown + silent, unit: `of ${damaged}`, limit: 0, note: 'a byte changed, the end cut off, a part doubled' }
+  ]
+}
+
+function harm (bytes: Buffer, seed: number): Buffer[] {
+  const at = (seed * 7919 + 13) % Math.max(1, bytes.length)
+  const changed = Buffer.from(bytes)
+  changed[at]! ^= 1 << seed % 8
+  return [changed, bytes.subarray(0, at), Buffer.concat([bytes.subarray(0, at), bytes])]
 }
 
 async function openSessions (root: string, rounds: number): Promise<Figure[]> {

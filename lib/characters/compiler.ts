@@ -77,6 +77,10 @@ export class Compiler {
     return result
   }
 
+  delete (language: Language, hash: string): void {
+    this.#results.delete(`${language}:${hash}`)
+  }
+
   clear (): void {
     this.#results.clear()
   }

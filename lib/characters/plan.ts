@@ -172,6 +172,16 @@ export class Plan {
     return this.#modules.get(file)
   }
 
+  /** The plan is dropped: compiled code that none of the others has is not kept for it. Sessions that have it keep it. */
+  forget (others: readonly Plan[]): void {
+    const { compiler, units } = this.#workshop
+    for (const { source: { file, hash } } of this.#modules.values()) {
+      if (others.some(other => other.find(file)?.source.hash === hash)) continue
+      units.delete(file, hash)
+      compiler.delete(languages[extname(file)] ?? 'js', hash)
+    }
+  }
+
   /** A module and all it needs, imported ones first. */
   order (module: Module): Module[] {
     return postOrder(module)

@@ -56,7 +56,10 @@ export class Plans {
     this.#plans.delete(key)
     this.#plans.set(key, plan)
     const others = (this.#versions.get(key) ?? []).filter(({ version }) => version !== plan.version)
-    this.#versions.set(key, [...others, plan].slice(-this.#kept))
+    const all = [...others, plan]
+    const kept = all.slice(-this.#kept)
+    this.#versions.set(key, kept)
+    for (const old of all.slice(0, -this.#kept)) old.forget(kept)
     if (this.#plans.size <= Plans.MAX) return
     const oldest = this.#plans.keys().next().value!
     this.#plans.delete(oldest)

@@ -32,6 +32,10 @@ export class Units {
     return unit
   }
 
+  delete (file: string, hash: string): void {
+    this.#known.delete(`${file}\n${hash}`)
+  }
+
   clear (): void {
     this.#known.clear()
   }
