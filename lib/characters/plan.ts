@@ -16,7 +16,7 @@ import { importHost } from './packages.js'
 import type { LineColumn } from './positions.js'
 import { ImportProblem, languages, readSpecifier, type SeenPaths, type Sources } from './resolver.js'
 import { versionOf } from './some-cast.js'
-import { isUnchanged, OutsideRoot, toStamp, type Source, type Stamp } from './source.js'
+import { isStill, isUnchanged, OutsideRoot, toStamp, type Source, type Stamp } from './source.js'
 import type { Unit, Units } from './unit.js'
 import * as provided from './character.js'
 
@@ -154,12 +154,21 @@ export class Plan {
 
   /** Whether building it again would change nothing. */
   isCurrent (): boolean {
-    if (this.#fleeting || !isUnchanged(this.directory, this.#stamp!)) return false
+    return !this.#fleeting && this.#holds(isUnchanged)
+  }
+
+  /** Whether all of it was there at one moment: nothing changed while the rest was read. */
+  isWhole (): boolean {
+    return this.#holds(isStill)
+  }
+
+  #holds (holds: (path: string, stamp: Stamp) => boolean): boolean {
+    if (!holds(this.directory, this.#stamp!)) return false
     for (const { source } of this.#modules.values()) {
-      if (!isUnchanged(source.file, source.stamp)) return false
+      if (!holds(source.file, source.stamp)) return false
     }
     for (const [name, { stamp }] of this.#cards) {
-      if (!isUnchanged(join(this.directory, name), stamp)) return false
+      if (!holds(join(this.directory, name), stamp)) return false
     }
     for (const path of this.#absent) {
       if (statSync(path, { throwIfNoEntry: false }) !== undefined) return false

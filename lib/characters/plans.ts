@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Plan, type Workshop } from './plan.js'
 import type { SourcePositions } from './positions.js'
 import type { Place } from './roots.js'
@@ -44,7 +45,7 @@ export class Plans {
   }
 
   #build (key: string, { path, root }: Place): Promise<Plan> {
-    const building = Plan.build(path, root, this.#workshop).then(plan => {
+    const building = buildWhole(path, root, this.#workshop).then(plan => {
       this.#keep(key, plan)
       return plan
     }).finally(() => this.#building.delete(key))
@@ -78,6 +79,18 @@ export class Plans {
   clear (): void {
     this.#plans.clear()
     this.#versions.clear()
+  }
+}
+
+/** How often a directory that is being written is read again before it is taken as it was found. */
+const ATTEMPTS = 20
+
+/** Somebody who saves files one after another must not leave sessions with the first of them alone for what they import. */
+async function buildWhole (directory: string, root: string, workshop: Workshop): Promise<Plan> {
+  for (let attempt = 1; ; attempt++) {
+    const plan = await Plan.build(directory, root, workshop)
+    if (plan.isWhole() || attempt === ATTEMPTS) return plan
+    await sleep(Math.min(50, attempt * 5))
   }
 }
 

@@ -53,6 +53,12 @@ export function isUnchanged (path: string, stamp: Stamp): boolean {
   return stats !== undefined && stamp.settled && isSame(stats, stamp)
 }
 
+/** Whether the path holds what it held when it was read, as far as one can tell at once. One `stat`. */
+export function isStill (path: string, stamp: Stamp): boolean {
+  const stats = statSync(path, { throwIfNoEntry: false })
+  return stats !== undefined && isSame(stats, stamp)
+}
+
 function isSame (stats: Stats, stamp: Stamp): boolean {
   return stats.ino === stamp.inode && stats.dev === stamp.device && stats.size === stamp.size &&
     stats.mtimeMs === stamp.modified && stats.ctimeMs === stamp.changed
