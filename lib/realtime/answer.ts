@@ -59,7 +59,10 @@ export class Answer {
     this.#scope = scope
     this.#plan = plan
     this.#speaker = new Speaker(scope, plan)
-    this.#characterTools = plan.character?.tools.filter(({ name }) => !plan.tools.some(tool => tool.name === name)) ?? []
+    this.#characterTools = [
+      ...plan.character?.tools.filter(({ name }) => !plan.tools.some(tool => tool.name === name)) ?? [],
+      ...plan.handOver === null ? [] : [plan.handOver.tool]
+    ]
     this.#tools = [...plan.tools.map(({ name, description, parameters }) => ({ name, description, parameters })), ...this.#characterTools]
   }
 
@@ -85,10 +88,10 @@ export class Answer {
       reason = round.reason
       if (round.characterCalls.length === 0) break
       messages.push({ role: 'assistant', content: round.text, toolCalls: round.characterCalls })
-      const results = await Promise.all(round.characterCalls.map(call => this.#runTool(call)))
+      const results = await Promise.all(round.characterCalls.map(call => this.#runTool(call, round.clientCalls === 0)))
       messages.push(...results)
       // The model goes on when the client has run its own calls too, in the response it then asks for.
-      if (round.clientCalls > 0) break
+      if (round.clientCalls > 0 || (this.#plan.handOver?.to ?? null) !== null) break
     }
     await this.#speaker.done()
     return reason
@@ -169,14 +172,18 @@ export class Answer {
     return { push: delta => words.push(delta), end: () => words.end(), open: this.#speaker.speak(words, status) }
   }
 
-  async #runTool (call: { id: string, name: string, arguments: string }): Promise<LlmMessage> {
+  async #runTool (call: { id: string, name: string, arguments: string }, alone: boolean): Promise<LlmMessage> {
     const { observer, signal, output } = this.#scope
-    const item = this.#scope.opened(new CharacterCall(output, call.name, call.arguments, this.#plan.showCharacterTools))
+    const { character, handOver } = this.#plan
+    const handsOver = call.name === handOver?.tool.name
+    // It is nobody else's: to the others it would be a call of their own.
+    const scope = handsOver ? { ...output, owner: character!.name } : output
+    const item = this.#scope.opened(new CharacterCall(scope, call.name, call.arguments, this.#plan.showCharacterTools))
     const called = { name: call.name, signal, startedAt: performance.now() }
     let content: string
     try {
       const args: unknown = call.arguments.trim() === '' ? {} : JSON.parse(call.arguments)
-      const result = await this.#plan.character!.runTool(call.name, args, signal)
+      const result = handsOver ? handOver!.accept(args, alone) : await character!.runTool(call.name, args, signal)
       content = typeof result === 'string' ? result : JSON.stringify(result) ?? 'null'
       observer.toolCall?.('ok', called)
       item.succeed(content)

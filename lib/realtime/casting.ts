@@ -65,6 +65,26 @@ export class Casting {
     this.#selection = { character: this.#find(name, param), plainVoice: null, chosen: true }
   }
 
+  names (): string[] {
+    return this.#registry.names()
+  }
+
+  /** A character of the cast, or nobody. Throws `invalid_value` if there is none of this name. */
+  named (name: string | null, param: string): LoadedCharacter | null {
+    return name === null ? null : this.#find(name, param)
+  }
+
+  /** The one that was spoken to, if it is another than the selected one and still there; else the selected one. */
+  addressed (name: string | null | undefined): LoadedCharacter | null {
+    if (name === undefined || name === null || name === this.character?.name) return this.character
+    return this.#registry.find(name) ?? this.character
+  }
+
+  /** What a character's voice is called; the selected one's may be a plain one. */
+  voiceOf (character: LoadedCharacter | null): string {
+    return character === this.character ? this.voice : character?.name ?? DEFAULT_VOICE
+  }
+
   /** What an update selects. Throws, and changes nothing, if it names what does not exist; else returns how to apply it. */
   prepare (update: SessionUpdate): () => void {
     let next = this.#selection

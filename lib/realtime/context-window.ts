@@ -13,8 +13,8 @@ const CALL_TOKENS = 12
  */
 export class ContextWindow {
   readonly #limit: number
-  /** With a retention ratio the cut stays where it is until the next one, so that the model finds what it has cached. */
-  #firstKept: string | null = null
+  /** With a retention ratio the cut stays where it is until the next one, so that the model finds what it has cached: one for everybody who reads. */
+  readonly #firstKept = new Map<string | null, string>()
 
   /** @param limit tokens of instructions, tools and items together */
   constructor (limit: number) {
@@ -25,12 +25,13 @@ export class ContextWindow {
    * The newest items that fit, at least the last one. Throws `context_length_exceeded` if truncation is disabled and not all do.
    *
    * @param instructions tokens that come before the items
+   * @param reader the character that reads them
    */
-  fit (entries: readonly Entry[], instructions: number, truncation: Settings['truncation']): readonly Entry[] {
+  fit (entries: readonly Entry[], instructions: number, truncation: Settings['truncation'], reader: string | null = null): readonly Entry[] {
     const ratio = typeof truncation === 'string' ? 1 : truncation.retention_ratio
     const post = typeof truncation === 'string' ? undefined : truncation.token_limits?.post_instructions
     const room = Math.min(Math.max(0, this.#limit - instructions), post ?? Infinity)
-    const kept = ratio === 1 ? entries : this.#afterCut(entries)
+    const kept = ratio === 1 ? entries : this.#afterCut(entries, reader)
     let total = 0
     for (const { item } of kept) total += tokensOf(item)
     if (total <= room) return kept
@@ -44,12 +45,20 @@ export class ContextWindow {
     let left = Math.floor(room * ratio)
     while (from > 0 && (left -= tokensOf(kept[from - 1]!.item)) >= 0) from--
     const newest = kept.slice(Math.min(from, kept.length - 1))
-    this.#firstKept = newest[0]?.item.id ?? null
+    if (ratio !== 1 && newest.length > 0) this.#keep(reader, newest[0]!.item.id)
     return newest
   }
 
-  #afterCut (entries: readonly Entry[]): readonly Entry[] {
-    const cut = entries.findIndex(({ item }) => item.id === this.#firstKept)
+  #keep (reader: string | null, firstKept: string): void {
+    // Names of casts that came and went: what is forgotten is cut again.
+    if (this.#firstKept.size >= 64) this.#firstKept.clear()
+    this.#firstKept.set(reader, firstKept)
+  }
+
+  #afterCut (entries: readonly Entry[], reader: string | null): readonly Entry[] {
+    const firstKept = this.#firstKept.get(reader)
+    if (firstKept === undefined) return entries
+    const cut = entries.findIndex(({ item }) => item.id === firstKept)
     return cut <= 0 ? entries : entries.slice(cut)
   }
 }

@@ -11,6 +11,8 @@ export interface Entry {
   transcribed?: Promise<void>
   /** In the model's history but never on the wire: a tool call the server ran for a character. */
   hidden?: boolean
+  /** Who alone knows it: a character by its name, or null, the session while no character is selected. Absent: everybody. */
+  owner?: string | null
   /** Bytes that a client's item takes, about; nothing for what the server makes. */
   size?: number
 }

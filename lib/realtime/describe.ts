@@ -44,6 +44,8 @@ function realtime ({ id, model, expiresAt, settings, casting, registry, engines 
     characters: registry.names(),
     character: casting.character?.name ?? null,
     character_tools: settings.character_tools,
+    memory: settings.memory,
+    hand_over: settings.hand_over,
     ...settings.user_name === null ? {} : { user_name: settings.user_name },
     engines: { stt: engines.stt.name, llm: engines.llm.name, tts: engines.tts.name }
   }

@@ -1,6 +1,7 @@
 import type { Conversation, Entry } from './conversation.js'
 import type { AssistantItem, FunctionCallItem, Item, ItemStatus, McpCallItem } from './events/items.js'
 import { createId } from './ids.js'
+import { belonging } from './memory.js'
 import type { Outbox, PartAddress } from './outbox.js'
 import { Recording } from './recording.js'
 
@@ -10,6 +11,8 @@ export interface OutputScope {
   readonly outbox: Outbox
   /** Absent for a response outside of the conversation: its items are not part of it. */
   readonly conversation: Conversation | null
+  /** Who alone knows what becomes of it; absent: everybody. */
+  readonly owner?: Entry['owner']
   /** Takes the item's place in `response.output`. */
   place (item: Item): number
 }
@@ -28,7 +31,7 @@ abstract class OutputItem<T extends Item> {
 
   constructor (scope: OutputScope, entry: Entry & { item: T }) {
     this.scope = scope
-    this.#entry = entry
+    this.#entry = belonging(entry, scope.owner)
     this.item = entry.item
     this.index = entry.hidden ? -1 : scope.place(entry.item)
     if (scope.conversation !== null) this.#previousId = scope.conversation.add(entry)

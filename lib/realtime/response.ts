@@ -7,6 +7,7 @@ import type { FunctionTool } from './events/session-object.js'
 import type { Item } from './events/items.js'
 import type { ResponseObject, StatusDetails } from './events/response-object.js'
 import { createId } from './ids.js'
+import type { HandOver } from './hand-over.js'
 import type { SessionObserver } from './observer.js'
 import type { Outbox } from './outbox.js'
 import { AudioMessage, type AnyOutputItem } from './output-items.js'
@@ -29,6 +30,10 @@ export interface ResponsePlan {
   readonly engineVoice: string
   readonly speed: number
   readonly character: LoadedCharacter | null
+  /** Who alone knows what it says and does; undefined: everybody. */
+  readonly owner: Entry['owner']
+  /** With which its character may let another go on. */
+  readonly handOver: HandOver | null
   readonly showCharacterTools: boolean
   /** Which of the character's greetings to say instead of asking the model; null: the first, if nothing was said yet. */
   readonly greeting: number | null
@@ -84,6 +89,11 @@ export class Response {
 
   get active (): boolean {
     return this.#status === 'in_progress'
+  }
+
+  /** Whom it has let go on, when it is over. */
+  get handsOverTo (): string | null {
+    return this.#status === 'completed' ? this.plan.handOver?.to ?? null : null
   }
 
   /** How long its sound still lasts at the client, if it was played as it came and not cut off. Milliseconds. */
@@ -150,6 +160,7 @@ export class Response {
         responseId: this.id,
         outbox,
         conversation: this.plan.inConversation ? conversation : null,
+        owner: this.plan.owner,
         place: item => this.#placed.push(item) - 1
       },
       engines,

@@ -1,10 +1,13 @@
 import { RealtimeError } from '../errors.js'
+import type { HandOver } from './hand-over.js'
 import { Response, type ResponsePlan, type ResponseScope } from './response.js'
 
 /** Follows the conversation's responses; those outside of it are nobody's turn. */
 export interface ResponsesWatcher {
   answering (): void
   answered (response: Response): void
+  /** A response has let another character go on. Returns that one's response; null if there is none. */
+  handedOver (to: string, handOver: HandOver): ResponsePlan | null
 }
 
 /**
@@ -100,6 +103,12 @@ export class Responses {
     this.#aside.delete(response)
     if (response !== this.#active) return
     this.#active = null
+    const to = response.handsOverTo
+    const next = to === null ? null : this.#watcher.handedOver(to, response.plan.handOver!)
+    if (next !== null) {
+      this.create(next)
+      return
+    }
     const waiting = this.#waiting
     this.#waiting = null
     if (waiting !== null) this.create(waiting())

@@ -19,6 +19,7 @@ import { createId } from './ids.js'
 import { toSamples } from './input-audio.js'
 import { Listener, type ListenerSettings } from './listener.js'
 import type { SessionObserver } from './observer.js'
+import { ownerOf } from './memory.js'
 import { Outbox } from './outbox.js'
 import { planResponse } from './plan.js'
 import type { ResponsePlan } from './response.js'
@@ -205,8 +206,13 @@ export class RealtimeSession {
     this.outbox.send({ type: 'error', error: { type, code, message, param, event_id: eventId, ...details === undefined ? {} : { details } } })
   }
 
+  /** Who alone knows what is said now. */
+  get owner (): Entry['owner'] {
+    return ownerOf(this.#settings.memory, this.casting.character?.name ?? null)
+  }
+
   /** A response of this session, as it is now, with what a client overrides. */
-  plan (options: ResponseOptions, turn: ResponsePlan['turn'] = null): ResponsePlan {
+  plan (options: ResponseOptions, turn: ResponsePlan['turn'] = null, handOvers = 0): ResponsePlan {
     return planResponse({
       settings: this.#settings,
       casting: this.casting,
@@ -214,7 +220,7 @@ export class RealtimeSession {
       window: this.#window,
       temperature: this.#dialect?.temperature,
       takeItem: (item, param) => this.takeItem(item, param)
-    }, options, turn)
+    }, options, turn, handOvers)
   }
 
   /** An item as the client sends it, its audio in the session's input format. */

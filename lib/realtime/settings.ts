@@ -5,7 +5,7 @@ import { readToolChoice } from './tool-choice.js'
 
 /** The part of the session object that a client sets and that is not about who speaks. Immutable: an update makes a new one. */
 export interface Settings extends Pick<SessionObject, 'parallel_tool_calls' | 'reasoning' | 'output_modalities' | 'instructions' | 'tools' | 'tool_choice' |
-  'max_output_tokens' | 'tracing' | 'truncation' | 'prompt' | 'include' | 'character_tools'> {
+  'max_output_tokens' | 'tracing' | 'truncation' | 'prompt' | 'include' | 'character_tools' | 'memory' | 'hand_over'> {
   /** Null while nobody has said it. */
   readonly user_name: string | null
   readonly type: 'realtime' | 'transcription'
@@ -40,6 +40,8 @@ export const defaultSettings: Settings = {
   prompt: null,
   include: null,
   character_tools: 'hidden',
+  memory: 'shared',
+  hand_over: false,
   user_name: null,
   input: Object.freeze({ format: pcm, transcription: null, noise_reduction: null, turn_detection: serverVad }),
   output: Object.freeze({ format: pcm, speed: 1 })
@@ -80,6 +82,8 @@ export function updateSettings (now: Settings, update: SessionUpdate): Settings 
       prompt: update.prompt,
       include: update.include,
       character_tools: update.character_tools,
+      memory: update.memory,
+      hand_over: update.hand_over,
       user_name: update.user_name
     }),
     input: {

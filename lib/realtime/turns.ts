@@ -1,10 +1,12 @@
 import { EngineError } from '../engines/engine.js'
 import { RealtimeError } from '../errors.js'
 import type { Entry } from './conversation.js'
+import { continueAs, type HandOver } from './hand-over.js'
 import { IdleWatch } from './idle-watch.js'
 import { createId } from './ids.js'
 import type { ListenerHooks } from './listener.js'
-import type { Response } from './response.js'
+import { belonging } from './memory.js'
+import type { Response, ResponsePlan } from './response.js'
 import type { RealtimeSession } from './session.js'
 import type { Utterance } from './utterance.js'
 
@@ -75,6 +77,15 @@ export class Turns implements ListenerHooks {
     this.#idle.arm(response.playoutMs, detection.idle_timeout_ms)
   }
 
+  handedOver (to: string, handOver: HandOver): ResponsePlan | null {
+    try {
+      return continueAs(this.#session, to, handOver)
+    } catch (error) {
+      this.#session.fail(error, null)
+      return null
+    }
+  }
+
   /** Turn detection has changed, or the session is over. */
   reset (): void {
     this.#idle.disarm()
@@ -86,9 +97,9 @@ export class Turns implements ListenerHooks {
     if (conversation.full) return
     const utterance = listener.commitSilence()
     outbox.send({ type: 'input_audio_buffer.timeout_triggered', audio_start_ms: startMs, audio_end_ms: endMs, item_id: utterance.itemId })
-    const note: Entry = {
+    const note = belonging({
       item: { id: createId('item'), type: 'message', status: 'completed', role: 'system', content: [{ type: 'input_text', text: SILENCE_NOTE }] }
-    }
+    }, this.#session.owner)
     const previous = conversation.add(note)
     conversation.finish(note)
     outbox.send({ type: 'conversation.item.added', previous_item_id: previous, item: note.item })
@@ -100,10 +111,10 @@ export class Turns implements ListenerHooks {
   #addItem (utterance: Utterance): Entry {
     const { outbox, conversation } = this.#session
     const { itemId } = utterance
-    const entry: Entry = {
+    const entry = belonging({
       item: { id: itemId, type: 'message', status: 'completed', role: 'user', content: [{ type: 'input_audio', transcript: null }] },
       recording: utterance.recording
-    }
+    }, this.#session.owner)
     const previous = conversation.add(entry)
     conversation.trimAudio()
     outbox.send({ type: 'input_audio_buffer.committed', previous_item_id: previous, item_id: itemId })

@@ -11,6 +11,7 @@ import t from 'tap'
 import { parse } from 'yaml'
 import { readKeysFile } from '../../lib/access/keys-file.js'
 import { createCharacterLibrary } from '../../lib/characters/library.js'
+import { createDemoLlm } from '../../lib/engines/demo/llm.js'
 import { Environment } from '../../lib/environment.js'
 import { packageRoot } from '../../lib/package-root.js'
 import { startChatServer } from '../support/chat-server.js'
@@ -94,6 +95,14 @@ t.test('every character loads, and says what it is', async t => {
       await library.close()
     }
   }
+})
+
+t.test('the characters of the docs hand over to each other', async t => {
+  const { port } = await startServer(t, { llm: createDemoLlm() })
+  const { code } = takeOne('js', 'docs/several-characters.md')
+  t.equal(await runProgram(workshop(), code, port), [
+    'selected: Anna', 'selected: Anna', 'Anna: (hands over)', 'selected: Bob', 'Bob: Bob here. What is broken?', ''
+  ].join('\n'))
 })
 
 t.test('every whole program runs', async t => {

@@ -66,6 +66,8 @@ t.test('a session begins with all its keys at their defaults', async t => {
     characters: ['Ada', 'Bob', 'cedar'],
     character: 'Ada',
     character_tools: 'hidden',
+    memory: 'shared',
+    hand_over: false,
     engines: { stt: 'counting', llm: 'scripted', tts: 'tone' }
   })
 })
@@ -89,6 +91,8 @@ t.test('merging', async t => {
       { prompt: { id: 'pmpt_1' } },
       { include: ['item.input_audio_transcription.logprobs'] },
       { character_tools: 'visible' },
+      { memory: 'own' },
+      { hand_over: ['Bob'] },
       { parallel_tool_calls: true },
       { reasoning: { effort: 'low' } }
     ]

@@ -18,6 +18,9 @@ const LIKELY = 0.5
 /** A first line that gets the character's own. */
 const OPENING = /^\W*(?:hello|hi|hey|good (?:morning|afternoon|evening|day)|bonjour|bonsoir|salut)(?:\W+(?:there|all|you|everyone))?\W*$|\b(?:say (?:hello|hi)|greet (?:me|us|the user)|welcome (?:me|us|the user))\b/i
 
+/** How a character is told that it goes on in another's place: it introduces itself, the first time. */
+const HANDED_OVER = /^\[.+ hands the conversation over to you, /s
+
 /** The whole of the demo brain: the same request always gets the same answer. */
 export function think (request: LlmRequest): Thought {
   const messages = request.messages.filter(({ role }) => role !== 'system')
@@ -27,6 +30,10 @@ export function think (request: LlmRequest): Thought {
   const talk = listen(request.character ?? neutral, messages)
   const last = messages.at(-1)
   if (last === undefined) return { say: greetingOf(talk) }
+  if (HANDED_OVER.test(talk.said)) {
+    const greeting = greetingOf(talk)
+    return { say: talk.spoken.includes(greeting) ? choose(talk.phrases.more, talk) ?? fallback(talk) : greeting }
+  }
   const script = scriptOf(talk.character.examples)
   const called = chooseCall(request, script, talk)
   if (called !== undefined) return called

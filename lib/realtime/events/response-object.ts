@@ -22,6 +22,7 @@ export const ResponseOptions = Type.Object({
   max_output_tokens: Type.Optional(MaxOutputTokens),
   prompt: Type.Optional(Nullable(Prompt)),
   greeting: Type.Optional(Index),
+  character: Type.Optional(Nullable(Type.String({ maxLength: 1024 }))),
   metadata: Type.Optional(Nullable(Metadata))
 })
 export type ResponseOptions = Static<typeof ResponseOptions>

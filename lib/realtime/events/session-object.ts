@@ -93,6 +93,8 @@ export const Reasoning = Type.Object({ effort: Type.Optional(Nullable(Effort)) }
 export const Include = Type.Array(OneOf('item.input_audio_transcription.logprobs'))
 export const UserName = Type.String({ minLength: 1, maxLength: 100, description: 'What characters call the user.' })
 export const CharacterTools = OneOf('hidden', 'visible')
+export const Memory = OneOf('shared', 'own')
+export const HandOver = Type.Union([Type.Boolean(), Type.Array(Type.String({ maxLength: 1024 }), { maxItems: 64 })])
 
 /** What `session.update` may carry; unknown keys are ignored, since clients run ahead of servers. */
 export const SessionUpdate = Type.Object({
@@ -111,6 +113,8 @@ export const SessionUpdate = Type.Object({
   include: Type.Optional(Nullable(Include)),
   character: Type.Optional(Nullable(Type.String({ maxLength: 1024 }))),
   character_tools: Type.Optional(CharacterTools),
+  memory: Type.Optional(Memory),
+  hand_over: Type.Optional(HandOver),
   user_name: Type.Optional(Nullable(UserName)),
   audio: Type.Optional(Type.Object({
     input: Type.Optional(Type.Object({
@@ -166,6 +170,8 @@ export const SessionObject = Type.Object({
   characters: Type.Array(Type.String(), { description: 'Names that can be selected.' }),
   character: Nullable(Type.String({ description: 'The selected one.' })),
   character_tools: CharacterTools,
+  memory: Memory,
+  hand_over: HandOver,
   user_name: Type.Optional(UserName),
   engines: Type.Object({ stt: Type.String(), llm: Type.String(), tts: Type.String() }),
   resume: Type.Optional(Resume)

@@ -1,6 +1,7 @@
 import { RealtimeError } from '../../errors.js'
 import { encodeWhole } from '../../audio/formats.js'
 import type { Entry } from '../conversation.js'
+import { belonging, ownerOfItem } from '../memory.js'
 import type { Settings } from '../settings.js'
 import type { Item } from '../events/items.js'
 import type { Handler } from './table.js'
@@ -8,6 +9,7 @@ import type { Handler } from './table.js'
 export const createItem: Handler<'conversation.item.create'> = (session, { item: given, previous_item_id: after }) => {
   const entry = session.takeItem(given, 'item')
   const { item } = entry
+  belonging(entry, ownerOfItem(entry, session.conversation.entries, session.owner))
   session.conversation.admit(entry.size)
   const previous = session.conversation.add(entry, after)
   if (entry.recording !== undefined) session.conversation.trimAudio()

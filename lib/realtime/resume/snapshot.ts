@@ -34,6 +34,7 @@ interface SavedItem {
   rank: number
   item: Item
   hidden?: true
+  owner?: string | null
   size?: number
   /** Of an answer aloud: how long it was and when which words came, for truncation. The samples are not kept. */
   sound?: SavedSound
@@ -50,9 +51,10 @@ export function itemField (id: string): string {
 }
 
 /** An item's field. What it holds of a recording is its length and its words. */
-export function itemJson ({ item, hidden, size, recording }: Entry, rank: number): string {
+export function itemJson ({ item, hidden, owner, size, recording }: Entry, rank: number): string {
   const saved: SavedItem = { rank, item }
   if (hidden === true) saved.hidden = true
+  if (owner !== undefined) saved.owner = owner
   if (size !== undefined) saved.size = size
   if (recording !== undefined && item.type === 'message' && item.role === 'assistant') saved.sound = recording.save()
   return JSON.stringify(saved)
@@ -67,10 +69,11 @@ export function readSnapshot (fields: Fields): Snapshot | null {
   return { ...session, entries: saved.map(toEntry) }
 }
 
-function toEntry ({ item, hidden, size, sound }: SavedItem): Entry {
+function toEntry ({ item, hidden, owner, size, sound }: SavedItem): Entry {
   return {
     item,
     ...hidden === undefined ? {} : { hidden },
+    ...owner === undefined ? {} : { owner },
     ...size === undefined ? {} : { size },
     ...sound === undefined ? {} : { recording: Recording.restore(sound) }
   }
