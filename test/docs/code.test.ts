@@ -97,11 +97,11 @@ t.test('every character loads, and says what it is', async t => {
   }
 })
 
-t.test('the characters of the docs hand over to each other', async t => {
+t.test('the characters of the docs answer one after the other', async t => {
   const { port } = await startServer(t, { llm: createDemoLlm() })
   const { code } = takeOne('js', 'docs/several-characters.md')
   t.equal(await runProgram(workshop(), code, port), [
-    'selected: Anna', 'selected: Anna', 'Anna: (hands over)', 'selected: Bob', 'Bob: Bob here. What is broken?', ''
+    'selected: Anna', 'selected: Anna', 'Anna: He is. Bob, a visitor!', 'Bob: Bob here. What is broken?', ''
   ].join('\n'))
 })
 
