@@ -19,7 +19,7 @@ const HELP = `A server for the OpenAI Realtime protocol, in which every session 
 
   dramatis [command] [options]
 
-${Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(8)}${summary}`).join('\n')}
+${Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(9)}${summary}`).join('\n')}
 
   dramatis COMMAND --help tells more of a command; --version tells the version.
 `

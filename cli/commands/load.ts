@@ -16,14 +16,14 @@ export const command = defineCommand({
 
   dramatis load [options]
 
-  --url URL         the server (default: ws://127.0.0.1:8000/v1/realtime)
-  --key KEY         its API key (default: OPENAI_API_KEY for api.openai.com)
-  --sessions N      at the same time (default: 10)
-  --turns N         of each session (default: 3)
-  --speech FILE     a WAV file with the sentence that is spoken (default: a person who reads for three seconds)
-  --ramp SECONDS    in which all sessions begin (default: one sentence's length)
+  --url URL           the server (default: ws://127.0.0.1:8000/v1/realtime)
+  --key KEY           its API key (default: OPENAI_API_KEY for api.openai.com)
+  --sessions N        at the same time (default: 10)
+  --turns N           of each session (default: 3)
+  --speech FILE       a WAV file with the sentence that is spoken (default: a person who reads for three seconds)
+  --ramp SECONDS      in which all sessions begin (default: one sentence's length)
   --patience SECONDS  for one answer (default: 30)
-  --json            for machines
+  --json              for machines
 
 Ends with 0 if every turn of every session was answered, else with 1. Ctrl-C ends early, with what was measured.
 `,

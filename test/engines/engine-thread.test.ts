@@ -1,7 +1,9 @@
+import { readFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { Channel } from '../../lib/channel.js'
 import { EngineThread } from '../../lib/engines/local/engine-thread.js'
 import { packageFile } from '../../lib/engines/local/files.js'
+import { missingPackage } from '../../lib/engines/local/rpc.js'
 import type { ThreadStream } from '../../lib/engines/local/thread-stream.js'
 import { threadUrl } from '../../lib/thread.js'
 
@@ -126,6 +128,9 @@ t.test('a package that is not installed is named', async (t) => {
   const thread = createThread(t, { missing: 'no-such-package' })
   await t.rejects(thread.start(), { message: 'Echo: the package no-such-package is not installed (npm install no-such-package)' })
   t.throws(() => packageFile('no-such-package'), { message: 'the package no-such-package is not installed (npm install no-such-package)' })
+  const docs = readFileSync(new URL('../../docs/engines-local.md', import.meta.url), 'utf8')
+  const all = /^npm install [^]*?[^\\]$/m.exec(docs)![0].replace(/ \\\n +/g, ' ')
+  t.equal(missingPackage('sherpa-onnx-node'), `the package sherpa-onnx-node is not installed (npm install sherpa-onnx-node; for all local engines: ${all})`)
 })
 
 t.test('closing fails open streams, and later ones', async (t) => {

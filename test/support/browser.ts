@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
+import { chromium, type Page } from 'playwright-core'
 import type { Test } from 'tap'
 import { build } from 'vite'
 import { concat } from '../../lib/audio/pcm.js'
@@ -27,10 +27,9 @@ export interface BrowserOptions {
 }
 
 export interface OpenedBrowser {
-  browser: Browser
-  context: BrowserContext
   /** Opens a page, and keeps account of it. */
   open (url: string, options?: { width?: number, height?: number, scheme?: 'light' | 'dark' }): Promise<OpenedPage>
+  close (): Promise<void>
 }
 
 export interface OpenedPage {
@@ -50,9 +49,15 @@ export async function buildPages (t: Test): Promise<string> {
 }
 
 /** A browser with a microphone of its own, closed with the test. */
-export async function openBrowser (t: Test, { hears = [1], microphone = 'allowed' }: BrowserOptions = {}): Promise<OpenedBrowser> {
+export async function openBrowser (t: Test, options: BrowserOptions = {}): Promise<OpenedBrowser> {
+  const browser = await launchBrowser(options)
+  t.teardown(() => browser.close())
+  return browser
+}
+
+/** A browser with a microphone of its own, until it is closed. */
+export async function launchBrowser ({ hears = [1], microphone = 'allowed' }: BrowserOptions = {}): Promise<OpenedBrowser> {
   const folder = await mkdtemp(join(tmpdir(), 'dramatis-microphone-'))
-  t.teardown(() => rm(folder, { recursive: true }))
   const file = join(folder, 'microphone.wav')
   await writeFile(file, await record(hears))
   const browser = await chromium.launch({
@@ -63,14 +68,16 @@ export async function openBrowser (t: Test, { hears = [1], microphone = 'allowed
       ...microphone === 'allowed' ? ['--use-fake-ui-for-media-stream'] : ['--deny-permission-prompts']
     ]
   })
-  t.teardown(() => browser.close())
   const context = await browser.newContext()
   // The file as it is: what Chromium does against echo and noise is not what is tested.
   await context.addInitScript('if (localStorage.getItem("dramatis") === null) localStorage.setItem("dramatis", \'{"processing":false}\')')
 
   return {
-    browser,
-    context,
+    async close () {
+      await browser.close()
+      await rm(folder, { recursive: true })
+    },
+
     async open (url, { width = 1440, height = 900, scheme = 'light' } = {}) {
       const page = await context.newPage()
       await page.setViewportSize({ width, height })

