@@ -14,6 +14,8 @@ import { cannedEngines, calls, echo, says, type Script } from '../support/engine
 import { startServer } from '../support/server.js'
 
 if (chromiumPath === undefined) t.comment(String(skip))
+// Ten browsers one after another: on a busy machine that takes longer than a file may by default.
+t.setTimeout(300_000)
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 /** What is hard to use for people who do not see, hear or point as others do. */
