@@ -23,6 +23,7 @@ import { ownerOf } from './memory.js'
 import { Outbox } from './outbox.js'
 import { planResponse } from './plan.js'
 import type { ResponsePlan } from './response.js'
+import { countRefused } from './refused-frames.js'
 import { Responses } from './responses.js'
 import type { Checkpoints } from './resume/checkpoints.js'
 import type { Resumption } from './resume/resumptions.js'
@@ -189,6 +190,7 @@ export class RealtimeSession {
       return true
     } catch (error) {
       if (!(error instanceof RealtimeError) || error.code !== 'input_audio_buffer_full' || !isPlainAppend(frame)) return false
+      countRefused(frame.length)
       this.fail(error, null)
       return true
     }
