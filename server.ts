@@ -4,14 +4,17 @@ import { readFile } from 'node:fs/promises'
 import { createSecureContext } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import closeWithGrace from 'close-with-grace'
-import Fastify, { LogController, type FastifyRequest } from 'fastify'
+import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { pino } from 'pino'
 import dramatis from './app.js'
 import { withoutKeys } from './lib/access/api-keys.js'
 import { isClaimed } from './lib/characters/crashes.js'
 import { EngineError } from './lib/engines/engine.js'
 import { readEnvironment, type ServerSettings } from './lib/environment.js'
-import { OptionsError } from './lib/options.js'
+import { LimitOptions, OptionsError } from './lib/options.js'
+import { threadUrl } from './lib/thread.js'
+import { Primary } from './lib/workers/primary.js'
 
 /** How long after the drain the rest of the shutdown may take. Milliseconds. */
 const CLOSE_MS = 8000
@@ -35,7 +38,46 @@ export async function startServer (how: StartOptions = {}): Promise<number> {
 // Not when the command line imports it.
 if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) await startServer()
 
-async function start ({ host, port, logLevel, tls, trustProxy, options }: ServerSettings, { json = false }: StartOptions): Promise<void> {
+async function start (settings: ServerSettings, how: StartOptions): Promise<void> {
+  if (settings.workers > 1) return await startMany(settings, how)
+  const { host, port, options } = settings
+  const fastify = await createServer(settings)
+  try {
+    await fastify.listen({ host, port })
+  } catch (error) {
+    await fastify.close()
+    throw error
+  }
+  closeWithGrace({
+    delay: closeMs(options), logger: fastify.log, skip: ['unhandledRejection', 'uncaughtException', 'SIGHUP']
+  }, () => fastify.close())
+  process.on('SIGHUP', () => fastify.dramatisReloadKeys())
+  goOnAfterFaults(fastify.log)
+  tell(fastify.listeningOrigin, settings, how)
+}
+
+/** This process listens; others have the sessions. */
+async function startMany (settings: ServerSettings, how: StartOptions): Promise<void> {
+  const { host, port, tls, workers, logLevel, options } = settings
+  const log = pino({ level: logLevel })
+  const primary = new Primary({
+    entry: threadUrl(import.meta.url, 'worker'), workers, host, port, sessions: options.limits?.sessions ?? LimitOptions.properties.sessions.default, log
+  })
+  // What happens while it starts, too, must leave no process behind.
+  process.once('exit', () => primary.kill())
+  const actualPort = await primary.start()
+  closeWithGrace({ delay: closeMs(options), logger: log, skip: ['unhandledRejection', 'uncaughtException', 'SIGHUP'] }, () => primary.drain())
+  process.on('SIGHUP', () => primary.restart())
+  goOnAfterFaults(log)
+  tell(`${tls === null ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${actualPort}`, settings, how)
+}
+
+/**
+ * The server that the settings describe; nothing listens yet.
+ *
+ * @param prepare registers what has to be there before the routes
+ */
+export async function createServer ({ logLevel, tls, trustProxy, options }: ServerSettings, prepare?: (fastify: FastifyInstance) => Promise<void>): Promise<FastifyInstance> {
   const fastify = Fastify({
     logger: {
       level: logLevel,
@@ -49,25 +91,30 @@ async function start ({ host, port, logLevel, tls, trustProxy, options }: Server
     ...tls === null ? {} : { https: await readCertificate(tls) }
   })
   try {
+    await prepare?.(fastify as unknown as FastifyInstance)
     // Not in a scope of its own: what follows needs what it decorates.
     await fastify.register(fp(async (instance, options) => dramatis(instance, options)), options)
-    await fastify.listen({ host, port })
   } catch (error) {
     await fastify.close()
     throw error
   }
-  closeWithGrace({
-    delay: (options.limits?.drainSeconds ?? 20) * 1000 + CLOSE_MS, logger: fastify.log, skip: ['unhandledRejection', 'uncaughtException', 'SIGHUP']
-  }, () => fastify.close())
-  process.on('SIGHUP', () => fastify.dramatisReloadKeys())
-  // What one session forgot to await or to catch must not end all the others.
-  process.on('unhandledRejection', (error, promise) => {
-    if (!isClaimed(promise)) fastify.log.error({ err: error }, 'A promise was rejected and nobody awaits it')
-  })
-  process.on('uncaughtException', error => fastify.log.error({ err: error }, 'An error was thrown and nobody caught it'))
+  return fastify as unknown as FastifyInstance
+}
 
+/** What one session forgot to await or to catch must not end all the others. */
+export function goOnAfterFaults (log: Pick<FastifyBaseLogger, 'error'>): void {
+  process.on('unhandledRejection', (error, promise) => {
+    if (!isClaimed(promise)) log.error({ err: error }, 'A promise was rejected and nobody awaits it')
+  })
+  process.on('uncaughtException', error => log.error({ err: error }, 'An error was thrown and nobody caught it'))
+}
+
+function closeMs ({ limits }: ServerSettings['options']): number {
+  return (limits?.drainSeconds ?? 20) * 1000 + CLOSE_MS
+}
+
+function tell (url: string, { options }: ServerSettings, { json = false }: StartOptions): void {
   const isDemo = options.llm !== undefined && 'engine' in options.llm && options.llm.engine === 'demo'
-  const url = fastify.listeningOrigin
   if (json) {
     process.stdout.write(`${JSON.stringify({ url, realtime: `${url.replace(/^http/, 'ws')}/v1/realtime` })}\n`)
     return
@@ -88,7 +135,7 @@ async function readCertificate ({ cert, key }: NonNullable<ServerSettings['tls']
 }
 
 /** One line for what a person can mend; the whole stack for what only a developer can. */
-function explain (error: unknown): string {
+export function explain (error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const { code } = error as NodeJS.ErrnoException
   if (code === 'EADDRINUSE') return `Cannot listen: ${error.message.replace(/^listen EADDRINUSE: /, '')}. Set PORT to another one.`

@@ -16,6 +16,7 @@ const SpeechUrl = Type.Optional(Type.String({ pattern: '^(https?|wss?)://', desc
 export const Environment = Type.Object({
   HOST: Type.String({ default: '127.0.0.1', description: 'Address to listen on.' }),
   PORT: Type.Integer({ default: 8000, minimum: 0, maximum: 65535 }),
+  WORKERS: Type.Integer({ default: 0, minimum: 0, maximum: 256, description: 'Session processes behind the port; 0 and 1: the server is one process.' }),
   LOG_LEVEL: Type.Unsafe<string>({ ...OneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'), default: 'info' }),
   API_KEYS: Text('Comma-separated; empty only on a loopback host.'),
   ALLOW_ANONYMOUS: Type.Optional(OneOf('true', 'false')),
@@ -67,6 +68,8 @@ type Environment = Static<typeof Environment>
 export interface ServerSettings {
   host: string
   port: number
+  /** Session processes; fewer than two: this process has the sessions. */
+  workers: number
   logLevel: string
   tls: { cert: string, key: string } | null
   /** As Fastify takes it. */
@@ -82,13 +85,13 @@ export function readEnvironment (given: Record<string, string | undefined>): Ser
   const fault = Value.Errors(Environment, values).First()
   if (fault !== undefined) throw new OptionsError(`${fault.path.slice(1)} is wrong: ${expectation(fault.schema, fault.message)}, but it is '${String(fault.value)}'.`)
 
-  const { HOST: host, PORT: port, TLS_CERT: cert, TLS_KEY: key } = values
+  const { HOST: host, PORT: port, WORKERS: workers, TLS_CERT: cert, TLS_KEY: key } = values
   if ((cert === undefined) !== (key === undefined)) throw new OptionsError('TLS_CERT and TLS_KEY go together: only one of them is set.')
   const apiKeys = list(values.API_KEYS)
   if (apiKeys.length === 0 && values.KEYS_FILE === undefined && !LOOPBACK.test(host) && values.ALLOW_ANONYMOUS !== 'true') {
     throw new OptionsError(`API_KEYS is empty, and HOST ${host} can be reached from other machines: set API_KEYS or KEYS_FILE, or ALLOW_ANONYMOUS=true to let everybody in.`)
   }
-  return { host, port, logLevel: values.LOG_LEVEL, tls: cert === undefined ? null : { cert, key: key! }, trustProxy: trustProxy(values.TRUST_PROXY), options: toOptions(values, apiKeys) }
+  return { host, port, workers, logLevel: values.LOG_LEVEL, tls: cert === undefined ? null : { cert, key: key! }, trustProxy: trustProxy(values.TRUST_PROXY), options: toOptions(values, apiKeys) }
 }
 
 /** Numbers where the schema wants them; text that is no number stays, to be told as it was given. */

@@ -1,0 +1,40 @@
+import { randomUUID } from 'node:crypto'
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import type { Registry } from 'prom-client'
+import type { Link, Question } from '../lib/workers/link.js'
+import type { Readiness } from '../lib/workers/readiness.js'
+
+export interface MachineOptions {
+  /** To the process that knows all workers. */
+  link: Pick<Link, 'ask'>
+}
+
+/** Marks the questions of this process to itself: nobody outside can guess it. */
+const own = randomUUID()
+const OWN = 'x-own-health'
+
+/** In a session process that is one of several: `/metrics` and the health of all of them, whichever is asked. Before the routes. */
+export default fp<MachineOptions>(async function machine (fastify, { link }) {
+  fastify.addHook('onSend', async (request, reply, payload) => {
+    const url = request.routeOptions.url
+    if (request.headers[OWN] === own || request.method !== 'GET' || url === undefined) return payload
+    if (url.endsWith('/metrics')) return await link.ask('metrics') ?? payload
+    if (!url.endsWith('/health/ready')) return payload
+    const readiness = await link.ask('ready') as Readiness | undefined
+    if (readiness === undefined) return payload
+    reply.code(readiness.code)
+    return JSON.stringify(readiness.body)
+  })
+}, { name: 'dramatis-machine', fastify: '5.x' })
+
+/** What one process answers for itself. */
+export async function answerFor (fastify: FastifyInstance, what: Question): Promise<unknown> {
+  if (what === 'metrics') {
+    const { dramatisHttpMetrics: { client } } = fastify as unknown as { dramatisHttpMetrics: { client: { register: Registry } } }
+    return await client.register.getMetricsAsJSON()
+  }
+  const host = fastify.dramatisOptions.allowedHosts?.find(name => name !== '*') ?? 'localhost'
+  const { statusCode, payload } = await fastify.inject({ url: '/health/ready', headers: { host, [OWN]: own } })
+  return { code: statusCode, body: JSON.parse(payload) }
+}
