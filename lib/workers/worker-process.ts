@@ -1,5 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import type { Socket } from 'node:net'
+import { OptionsError } from '../options.js'
 import { Link, type Question } from './link.js'
 
 export interface WorkerOptions {
@@ -66,7 +67,7 @@ export class WorkerProcess {
         if (!this.alive) return
         this.alive = this.serving = false
         this.#onSettled?.()
-        reject(new Error(fault))
+        reject(new OptionsError(fault))
         resolve()
         onLost([...this.#under.values()])
       }

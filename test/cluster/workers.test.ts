@@ -159,7 +159,7 @@ t.test('SIGHUP replaces the workers: answers finish, all are told, who connects 
 
 t.test('SIGHUP with keys that cannot be read replaces nobody', async t => {
   const file = join(t.testdir(), 'keys.json')
-  writeFileSync(file, JSON.stringify({ keys: [{ name: 'one', key: 'a-first-key-of-some-length' }] }))
+  writeFileSync(file, JSON.stringify({ keys: { one: { key: 'a-first-key-of-some-length' } } }))
   const { server, port, workers } = await start(t, { KEYS_FILE: file })
   const before = workers()
   writeFileSync(file, 'nonsense')
@@ -213,7 +213,7 @@ t.test('the workers of a server that is killed do not outlive it', async t => {
 t.test('what cannot start says so in one line, once, and leaves nothing behind', async t => {
   const server = ServerProcess.start(t, { WORKERS: '2', CHARACTERS_DIR: '/nowhere/at/all' })
   t.match(await server.exited, { code: 1 })
-  t.equal(server.output.match(/nowhere/g)?.length, 1, server.output)
+  t.equal(server.output.trim().split('\n').length, 1, server.output)
 })
 
 function isAlive (pid: number): boolean {
