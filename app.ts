@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { readOptions, type DramatisOptions } from './lib/options.js'
 import access from './plugins/access.js'
 import characters from './plugins/characters.js'
+import cluster from './plugins/cluster.js'
 import cors from './plugins/cors.js'
 import engines from './plugins/engines.js'
 import errors from './plugins/errors.js'
@@ -33,6 +34,7 @@ async function dramatis (fastify: FastifyInstance, options: DramatisOptions): Pr
   await fastify.register(errors)
   await fastify.register(sessions)
   await fastify.register(metrics)
+  await fastify.register(cluster)
   await fastify.register(tracing)
   await fastify.register(resume)
   await fastify.register(websocket)
@@ -75,6 +77,7 @@ export type { KyutaiOptions } from './lib/engines/kyutai/instances.js'
 export { createOpenAiLlm, type OpenAiLlmOptions } from './lib/engines/openai/llm.js'
 export { createOpenAiStt, type OpenAiSttOptions } from './lib/engines/openai/stt.js'
 export { createOpenAiTts, type OpenAiTtsOptions } from './lib/engines/openai/tts.js'
+export type * from './lib/cluster/store.js'
 export { errorCodes, RealtimeError, type ErrorCode } from './lib/errors.js'
 export { OptionsError, type DramatisOptions } from './lib/options.js'
 export type { ClientEvent, ServerEvent } from './lib/realtime/events/typed.js'

@@ -57,6 +57,11 @@ export const Environment = Type.Object({
   EVENT_LOOP_LAG_MS: Type.Optional(Type.Integer({ minimum: 0, maximum: 60_000, description: 'Milliseconds that the event loop may be late until new sessions are refused; 0 is off.' })),
   ENGINE_LAG_MS: Type.Optional(Type.Integer({ minimum: 0, maximum: 60_000, description: 'Milliseconds that a local engine may be behind until new sessions are refused; 0 is off.' })),
   CONTEXT_TOKENS: Type.Optional(Type.Integer({ minimum: 256, description: 'Tokens that the language model is sent at most, estimated.' })),
+  REDIS_URL: Type.Optional(Type.String({ pattern: '^rediss?://', description: 'Redis or Valkey in which the servers of a fleet meet (docs/cluster.md).', expected: 'a URL that starts with redis:// or rediss://' })),
+  REDIS_PREFIX: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9._:-]{1,64}$', description: 'What all keys in Redis begin with.', expected: '1 to 64 letters, digits and . _ : -' })),
+  REDIS_OPTIONAL: Type.Optional(OneOf('true', 'false')),
+  NODE_NAME: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9._-]{1,64}$', description: 'Name of this server in the fleet.', expected: '1 to 64 letters, digits and . _ -' })),
+  NODE_LEASE_SECONDS: Type.Optional(Type.Number({ minimum: 0.5, maximum: 3600, description: 'Silence after which a server of the fleet counts as dead.' })),
   TRACING: Type.Optional(OneOf('true', 'false')),
   STRICT: Type.Optional(OneOf('true', 'false')),
   METRICS_SESSION_LABEL: Type.Optional(OneOf('true', 'false')),
@@ -141,6 +146,13 @@ function toOptions (values: Environment, apiKeys: string[]): DramatisOptions {
       eventLoopLagMs: values.EVENT_LOOP_LAG_MS,
       engineLagMs: values.ENGINE_LAG_MS,
       contextTokens: values.CONTEXT_TOKENS
+    }),
+    cluster: given({
+      redisUrl: values.REDIS_URL,
+      prefix: values.REDIS_PREFIX,
+      optional: values.REDIS_OPTIONAL === undefined ? undefined : values.REDIS_OPTIONAL === 'true',
+      node: values.NODE_NAME,
+      leaseSeconds: values.NODE_LEASE_SECONDS
     }),
     strict: values.STRICT === 'true',
     tracing: values.TRACING === 'true',

@@ -50,6 +50,8 @@ const codes = {
   engine_failed: 'An engine failed.',
   // Operations
   session_not_found: 'There is no such session.',
+  node_unreachable: 'The server that has the session does not answer.',
+  store_unavailable: 'What the servers share cannot be reached.',
   // Before the upgrade
   upgrade_required: 'This path is a WebSocket: connect with an upgrade.',
   invalid_api_key: 'Incorrect API key provided.',
@@ -66,12 +68,14 @@ const codes = {
 export type ErrorCode = keyof typeof codes
 export const errorCodes = Object.keys(codes) as ErrorCode[]
 
-const serverFaults = new Set<ErrorCode>(['server_error', 'engine_failed', 'engine_unavailable', 'resume_unavailable', 'session_limit_reached', 'server_overloaded', 'server_draining'])
+const serverFaults = new Set<ErrorCode>(['server_error', 'engine_failed', 'engine_unavailable', 'resume_unavailable', 'session_limit_reached', 'server_overloaded', 'server_draining', 'node_unreachable', 'store_unavailable'])
 
 /** HTTP status of a refusal, where it is not 400. */
 const statuses: Partial<Record<ErrorCode, number>> = {
   session_not_found: 404,
   resume_not_found: 404,
+  node_unreachable: 503,
+  store_unavailable: 503,
   upgrade_required: 426,
   invalid_api_key: 401,
   origin_not_allowed: 403,
@@ -88,7 +92,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
 export const statusCodes = Object.keys(statuses) as ErrorCode[]
 
 /** Seconds after which a refusal may be over, where nobody knows better. */
-const retries: Partial<Record<ErrorCode, number>> = { session_limit_reached: 5, server_draining: 5, resume_unavailable: 2 }
+const retries: Partial<Record<ErrorCode, number>> = { session_limit_reached: 5, server_draining: 5, node_unreachable: 5, store_unavailable: 5, resume_unavailable: 2 }
 
 export interface RealtimeErrorOptions {
   message?: string

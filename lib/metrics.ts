@@ -69,6 +69,7 @@ export function createMetrics (register: Registry, { sessionLabel, sessions }: M
   const rejected = counter('dramatis_sessions_rejected_total', 'Connections refused before the upgrade', 'reason', statusCodes)
   const resumed = counter('dramatis_sessions_resumed_total', 'Sessions taken up again, of those opened')
   const checkpoints = counter('dramatis_checkpoints_total', 'Checkpoints of sessions that can be taken up again', 'outcome', ['written', 'failed'])
+  const alone = counter('dramatis_sessions_alone_total', 'Sessions opened by the limits of this server alone, as the fleet could not be asked')
   const closes = counter('dramatis_sessions_closed_total', 'Sessions closed, by close code', 'code', CLOSE_CODES)
   const duration = new Histogram({ name: 'dramatis_session_duration_seconds', help: 'How long sessions lasted', buckets: [1, 10, 60, 300, 900, 1800, 3600, 7200], registers })
   const turn = new Histogram({ name: 'dramatis_turn_seconds', help: 'Time of the stages of a turn', labelNames: ['stage'], buckets: seconds, registers })
@@ -97,6 +98,9 @@ export function createMetrics (register: Registry, { sessionLabel, sessions }: M
   for (const engine of ENGINES) circuit.set({ engine }, 0)
 
   return {
+    openedAlone: () => alone.inc(),
+    /** Whether the store answers, asked at each scrape. */
+    watchStore: (up: () => boolean) => gauge('dramatis_store_up', '1 if what the servers of the fleet share can be reached', () => Number(up())),
     rejected: (reason: string) => rejected.inc({ reason }),
     opened: () => {
       active.inc()

@@ -1,5 +1,6 @@
 import { Type, type Static, type TSchema } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
+import type { Store } from './cluster/store.js'
 import type { LlmEngine, SttEngine, TtsEngine, VadEngine } from './engines/engine.js'
 import { packagedCharacters } from './package-root.js'
 
@@ -90,6 +91,15 @@ export const LimitOptions = Type.Object({
   frameBytes: Type.Integer({ minimum: 1024, default: 22 * 1024 * 1024, description: 'Length of a frame; longer ones close the socket with 1009.' })
 }, { additionalProperties: false, default: {} })
 
+export const ClusterOptions = Type.Object({
+  redisUrl: Type.Optional(Type.String({ pattern: '^rediss?://', description: 'Redis or Valkey in which the servers of a fleet meet; needs the package `@redis/client`. None: this process is alone, and its memory is the store.' })),
+  prefix: Type.String({ pattern: '^[A-Za-z0-9._:-]{1,64}$', default: 'dramatis', description: 'What all keys of this fleet in Redis begin with.' }),
+  node: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9._-]{1,64}$', description: 'Name of this server, of which there may be no other in the fleet. Default: that of the machine, with digits that are new at each start.' })),
+  leaseSeconds: Type.Number({ minimum: 0.5, maximum: 3600, default: 15, description: 'Seconds of silence after which a server counts as dead, and its sessions leave the directory and free their limits.' }),
+  optional: Type.Boolean({ default: false, description: 'Start also while Redis cannot be reached, `degraded` and by local limits until it can.' }),
+  store: Type.Optional(Type.Unknown({ description: 'A store of your own in place of Redis: an object that implements `Store`.' }))
+}, { additionalProperties: false, default: {} })
+
 export const OptionsSchema = Type.Object({
   apiKeys: Type.Array(Text, { default: [], description: 'Keys that may connect; none: everybody.' }),
   keysFile: Type.Optional(Type.String({ minLength: 1, description: 'JSON file of further keys, by name and with limits of their own; read again when it changes (docs/access.md).' })),
@@ -104,13 +114,16 @@ export const OptionsSchema = Type.Object({
   tts: Type.Optional(Type.Unknown()),
   vad: Type.Optional(Type.Unknown()),
   limits: LimitOptions,
+  cluster: ClusterOptions,
   tracing: Type.Boolean({ default: false, description: 'Spans of turns and stages for OpenTelemetry, whose SDK is yours to start (docs/tracing.md).' }),
   metrics: Type.Object({
     sessionLabel: Type.Boolean({ default: false, description: 'Label the character metrics with `session_id`; removed when the session ends.' })
   }, { additionalProperties: false, default: {} })
 }, { additionalProperties: false })
 
-type Settled = Omit<Static<typeof OptionsSchema>, 'llm' | 'stt' | 'tts' | 'vad'>
+type Settled = Omit<Static<typeof OptionsSchema>, 'llm' | 'stt' | 'tts' | 'vad' | 'cluster'> & {
+  cluster: Omit<Static<typeof ClusterOptions>, 'store'> & { store?: Store | undefined }
+}
 type Engines = {
   /** An engine's options, or an engine. */
   llm?: LlmSettings | LlmEngine | undefined
@@ -134,6 +147,7 @@ export type DramatisOptions = Engines & {
   tracing?: boolean
   characters?: Partial<Settled['characters']>
   limits?: Partial<Settled['limits']>
+  cluster?: Partial<Settled['cluster']>
   metrics?: Partial<Settled['metrics']>
 }
 
@@ -154,6 +168,8 @@ export function readOptions (given: DramatisOptions): Options {
   checkEngine('stt', given.stt, 'transcribe', SpeechOptions)
   checkEngine('tts', given.tts, 'synthesize', SpeechOptions)
   checkEngine('vad', given.vad, 'detect', Type.Object({ detect: Type.Function([], Type.Any()) }))
+  const { store } = given.cluster ?? {}
+  if (store !== undefined) options.cluster.store = store
   return { ...options, llm: given.llm, stt: given.stt, tts: given.tts, vad: given.vad }
 }
 
@@ -167,8 +183,9 @@ function checkEngine (name: string, value: unknown, method: string, schema: TSch
   if (fallback !== undefined) checkEngine(`${name}/fallback`, fallback, method, Type.Omit(schema, ['fallback']))
 }
 
-/** Engines may be objects with state: they are neither copied nor searched for defaults. */
-function pickData ({ llm, stt, tts, vad, ...data }: DramatisOptions): object {
+/** Engines and stores may be objects with state: they are neither copied nor searched for defaults. */
+function pickData ({ llm, stt, tts, vad, cluster, ...rest }: DramatisOptions): object {
+  const data = { ...rest, cluster: cluster === undefined ? undefined : { ...cluster, store: undefined } }
   return Object.fromEntries(Object.entries(data).filter(([key, value]) => value !== undefined && key !== 'prefix' && key !== 'logLevel'))
 }
 

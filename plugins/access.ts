@@ -1,11 +1,12 @@
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { presentedKey, QUERY_KEY } from '../lib/access/api-keys.js'
-import { MemorySecrets } from '../lib/access/client-secrets.js'
+import { ClientSecrets } from '../lib/access/client-secrets.js'
 import { isHostAllowed } from '../lib/access/hosts.js'
 import { Keyring, type Key } from '../lib/access/keyring.js'
 import { readKeysFile, watchKeysFile } from '../lib/access/keys-file.js'
 import { isOriginAllowed } from '../lib/access/origins.js'
+import { Admissions } from '../lib/cluster/admission.js'
 import { RealtimeError } from '../lib/errors.js'
 import type { SessionUpdate } from '../lib/realtime/events/session-object.js'
 
@@ -13,19 +14,24 @@ import type { SessionUpdate } from '../lib/realtime/events/session-object.js'
  * Who may connect. `fastify.dramatisAdmit` and `fastify.dramatisAdmitSession` are hooks for routes that need
  * a key: the first takes API keys alone, the second ephemeral ones too, and leaves what theirs brings in
  * `request.clientSecret`. Both refuse foreign origins, and leave the API key in `request.apiKey`.
- * `fastify.dramatisSecrets` holds ephemeral keys; `fastify.dramatisReloadKeys` reads the keys file again.
+ * `fastify.dramatisAdmissions` counts what keys and addresses have; opening a session does, so the second hook does
+ * not. `fastify.dramatisSecrets` holds ephemeral keys; `fastify.dramatisReloadKeys` reads the keys file again.
  */
 export default fp(async function access (fastify) {
   const { apiKeys, keysFile, queryKeys, allowedOrigins, allowedHosts, limits, characters } = fastify.dramatisOptions
   const sessions = fastify.dramatisSessions
   const keyring = new Keyring(apiKeys)
   const roots = Object.keys(characters.roots)
-  const secrets = new MemorySecrets<SessionUpdate>(limits.clientSecrets, limits.clientSecretBytes)
+  const secrets = new ClientSecrets<SessionUpdate>(fastify.dramatisFleet.store, { entries: limits.clientSecrets, bytes: limits.clientSecretBytes })
+  const admissions = new Admissions(fastify.dramatisFleet, keyring, limits.sessionsPerAddress)
   if (keysFile !== undefined) keyring.replace(readKeysFile(keysFile, roots))
   fastify.decorate('dramatisKeyring', keyring)
   fastify.decorate('dramatisSecrets', secrets)
+  fastify.decorate('dramatisAdmissions', admissions)
+  fastify.addHook('onClose', () => secrets.end())
   fastify.decorateRequest('clientSecret', null)
   fastify.decorateRequest('apiKey', null)
+  fastify.decorateRequest('sessionId', '')
 
   fastify.decorate('dramatisReloadKeys', () => {
     if (keysFile === undefined) return
@@ -54,6 +60,7 @@ export default fp(async function access (fastify) {
   fastify.decorate('dramatisAdmit', async (request: FastifyRequest) => {
     checkOrigin(request)
     admit(request, keyring.find(shownKey(request)))
+    if (request.apiKey !== null) await admissions.count(request.apiKey)
   })
 
   fastify.decorate('dramatisAdmitSession', async (request: FastifyRequest) => {
@@ -74,7 +81,6 @@ export default fp(async function access (fastify) {
   function admit (request: FastifyRequest, key: Key | null): void {
     if (key === null && !keyring.open) throw new RealtimeError('invalid_api_key')
     request.apiKey = key
-    if (key !== null) keyring.count(key)
   }
 
   function shownKey ({ headers, query }: FastifyRequest): string | null {
@@ -87,4 +93,4 @@ export default fp(async function access (fastify) {
   function checkOrigin ({ headers, host }: FastifyRequest): void {
     if (!isOriginAllowed(headers.origin, host, allowedOrigins)) throw new RealtimeError('origin_not_allowed')
   }
-}, { name: 'dramatis-access', fastify: '5.x', dependencies: ['dramatis-sessions'] })
+}, { name: 'dramatis-access', fastify: '5.x', dependencies: ['dramatis-sessions', 'dramatis-cluster'] })

@@ -1,7 +1,9 @@
-import type { ClientSecret, ClientSecretStore } from '../lib/access/client-secrets.js'
+import type { ClientSecret, ClientSecrets } from '../lib/access/client-secrets.js'
 import type { Key, Keyring } from '../lib/access/keyring.js'
 import type { CharacterLibrary } from '../lib/characters/library.js'
 import type { CharacterRegistry } from '../lib/characters/registry.js'
+import type { Admissions } from '../lib/cluster/admission.js'
+import type { Fleet } from '../lib/cluster/fleet.js'
 import type { Engines } from '../lib/engines/engine.js'
 import type { Health } from '../lib/engines/health.js'
 import type { Guard } from '../lib/engines/guard/engines.js'
@@ -24,7 +26,9 @@ declare module 'fastify' {
     dramatisKeyring: Keyring
     /** Reads the keys file again, if there is one; a broken one is logged and changes nothing. */
     dramatisReloadKeys (): void
-    dramatisSecrets: ClientSecretStore<SessionUpdate>
+    dramatisSecrets: ClientSecrets<SessionUpdate>
+    dramatisAdmissions: Admissions
+    dramatisFleet: Fleet
     dramatisEngines: Engines
     dramatisHealth (): Promise<Health>
     dramatisGuard: Guard
@@ -40,6 +44,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** The session's own registry of characters; null outside of `GET /v1/realtime`. Purged when the socket closes. */
     characters: CharacterRegistry | null
+    /** Of the session that it opens; empty outside of `GET /v1/realtime`. */
+    sessionId: string
     /** What the ephemeral key brings that the client connects with, if it does. */
     clientSecret: ClientSecret<SessionUpdate> | null
     /** The API key that the client connects with, itself or by an ephemeral one; null where none is needed. */

@@ -7,7 +7,6 @@ import type { CharacterRegistry } from '../lib/characters/registry.js'
 import { reopenCast, type SavedCast } from '../lib/characters/reopen.js'
 import { RealtimeError } from '../lib/errors.js'
 import { OptionsError } from '../lib/options.js'
-import { createId } from '../lib/realtime/ids.js'
 
 /**
  * `request.characters`: every request to the Realtime route gets a registry of its own, filled with the
@@ -111,7 +110,7 @@ export async function openCast (request: FastifyRequest): Promise<void> {
   if (before === null && pinned !== undefined && characters !== undefined) {
     throw new RealtimeError('invalid_value', { param: 'characters', message: 'This key brings a cast of its own: leave \'characters\' out.' })
   }
-  const session = { id: before?.id ?? createId('sess'), startedAt: new Date(), language: null }
+  const session = { id: request.sessionId, startedAt: new Date(), language: null }
   const registry = await openNamed(session, {
     fastify: request.server,
     key: request.apiKey,

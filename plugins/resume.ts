@@ -1,15 +1,14 @@
 import fp from 'fastify-plugin'
-import { MemoryStore } from '../lib/cluster/memory-store.js'
 import { Resumptions } from '../lib/realtime/resume/resumptions.js'
 
 /** `fastify.dramatisResumptions`: sessions that another connection may take up. Their last checkpoints are out before the server has closed. */
 export default fp(async function resume (fastify) {
   const { limits } = fastify.dramatisOptions
   const metrics = fastify.dramatisMetrics
-  const store = new MemoryStore()
+  const { store, node, messages } = fastify.dramatisFleet
   const resumptions = new Resumptions({
     store,
-    node: 'here',
+    node,
     room: { entries: limits.sessions * 4, bytes: limits.resumeTotalBytes },
     seconds: limits.resumeSeconds,
     sessionSeconds: limits.sessionSeconds,
@@ -17,10 +16,10 @@ export default fp(async function resume (fastify) {
     observe: outcome => metrics.checkpoint(outcome),
     fault: error => fastify.log.warn({ err: error }, 'sessions could not be kept')
   })
+  messages.on(message => resumptions.hear(message))
   fastify.decorate('dramatisResumptions', resumptions)
   fastify.decorateRequest('resumption', null)
   fastify.addHook('onClose', async () => {
     await resumptions.settled()
-    await store.end()
   })
-}, { name: 'dramatis-resume', fastify: '5.x', dependencies: ['dramatis-metrics'] })
+}, { name: 'dramatis-resume', fastify: '5.x', dependencies: ['dramatis-metrics', 'dramatis-cluster'] })

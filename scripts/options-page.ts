@@ -15,6 +15,7 @@ const GROUPS: [string, string, TObject][] = [
   ['llm.', '`llm`: the language model; or an engine', LlmOptions],
   ['stt.', '`stt` and `tts`: hearing and speaking; or engines', SpeechOptions],
   ['limits.', '`limits`', OptionsSchema.properties.limits],
+  ['cluster.', '`cluster`', OptionsSchema.properties.cluster],
   ['metrics.', '`metrics`', OptionsSchema.properties.metrics]
 ]
 

@@ -1,5 +1,9 @@
+import { MemoryStore } from '../cluster/memory-store.js'
+import { StoreError, type Fields, type Room, type Store } from '../cluster/store.js'
 import { RealtimeError } from '../errors.js'
 import { digest } from './api-keys.js'
+
+const SPACE = 'secret'
 
 /** What an ephemeral key brings to the session it opens. */
 export interface ClientSecret<T = unknown> {
@@ -10,66 +14,59 @@ export interface ClientSecret<T = unknown> {
   cast: string | null
 }
 
-/** Where ephemeral keys live until they expire. A fleet of servers shares one that is not in memory. */
-export interface ClientSecretStore<T = unknown> {
+/**
+ * Ephemeral keys until they expire: made on one server of a fleet, good on all. They are kept as digests: neither the
+ * store nor the memory of the server gives one away.
+ */
+export class ClientSecrets<T = unknown> {
+  readonly #store: Store
+  /** Those that were made here, for the time when the store of a fleet cannot be asked. */
+  readonly #own: Store | null
+  readonly #room: Room
+
+  /** @param room keys valid at a time in the fleet, and bytes of what they bring */
+  constructor (store: Store, room: Room) {
+    this.#store = store
+    this.#own = store instanceof MemoryStore ? null : new MemoryStore()
+    this.#room = room
+  }
+
   /**
    * Rejects with `rate_limit_exceeded` when there are as many as there may be.
    *
-   * @param expiresAt unix seconds; bounds starting a session, not its length
+   * @param ttlMs bounds starting a session, not its length. Milliseconds
    */
-  add (key: string, secret: ClientSecret<T>, expiresAt: number): Promise<void>
-  /** Null for a key that is unknown or expired. A key may be used more than once. */
-  find (key: string): Promise<ClientSecret<T> | null>
+  async add (key: string, secret: ClientSecret<T>, ttlMs: number): Promise<void> {
+    const name = nameOf(key)
+    const fields = { secret: JSON.stringify(secret) }
+    const own = await this.#own?.put(SPACE, name, fields, ttlMs, this.#room)
+    const kept = await this.#store.put(SPACE, name, fields, ttlMs, this.#room).catch(error => {
+      // Then it is good here, and elsewhere not.
+      if (error instanceof StoreError && own === 'kept') return own
+      throw toRefusal(error)
+    })
+    if (kept === 'kept') return
+    await this.#own?.delete(SPACE, name)
+    throw new RealtimeError('rate_limit_exceeded', { message: 'There are as many ephemeral keys as there may be. Wait until some have expired.' })
+  }
+
+  /** Null for a key that is unknown or expired. A key may be used more than once. Rejects with `store_unavailable` where only another server could know it. */
+  async find (key: string): Promise<ClientSecret<T> | null> {
+    const name = nameOf(key)
+    const fields: Fields | null = await this.#own?.get(SPACE, name) ??
+      await this.#store.get(SPACE, name).catch(error => { throw toRefusal(error) })
+    return fields === null ? null : JSON.parse(fields.secret!) as ClientSecret<T>
+  }
+
+  async end (): Promise<void> {
+    await this.#own?.end()
+  }
 }
 
-/** Keys of this process. They are kept as digests: the memory of the server gives none of them away. */
-export class MemorySecrets<T> implements ClientSecretStore<T> {
-  readonly #limit: number
-  readonly #maxBytes: number
-  readonly #now: () => number
-  readonly #secrets = new Map<string, { secret: ClientSecret<T>, expiresAt: number, bytes: number }>()
-  #bytes = 0
-
-  /**
-   * @param limit keys valid at a time
-   * @param maxBytes of their configurations together, as JSON
-   * @param now unix seconds
-   */
-  constructor (limit: number, maxBytes: number, now: () => number = () => Date.now() / 1000) {
-    this.#limit = limit
-    this.#maxBytes = maxBytes
-    this.#now = now
-  }
-
-  async add (key: string, secret: ClientSecret<T>, expiresAt: number): Promise<void> {
-    const bytes = JSON.stringify(secret.configuration).length + (secret.cast?.length ?? 0)
-    if (!this.#hasRoom(bytes)) this.#forgetExpired()
-    if (!this.#hasRoom(bytes)) {
-      throw new RealtimeError('rate_limit_exceeded', { message: `The server holds ${this.#secrets.size} ephemeral keys, as many as it may. Wait until some have expired.` })
-    }
-    this.#secrets.set(nameOf(key), { secret, expiresAt, bytes })
-    this.#bytes += bytes
-  }
-
-  async find (key: string): Promise<ClientSecret<T> | null> {
-    const found = this.#secrets.get(nameOf(key))
-    return found === undefined || found.expiresAt <= this.#now() ? null : found.secret
-  }
-
-  #hasRoom (bytes: number): boolean {
-    return this.#secrets.size < this.#limit && this.#bytes + bytes <= this.#maxBytes
-  }
-
-  #forgetExpired (): void {
-    const now = this.#now()
-    for (const [key, { expiresAt, bytes }] of this.#secrets) {
-      if (expiresAt > now) continue
-      this.#secrets.delete(key)
-      this.#bytes -= bytes
-    }
-  }
+function toRefusal (error: unknown): unknown {
+  return error instanceof StoreError ? new RealtimeError('store_unavailable', { cause: error }) : error
 }
 
 function nameOf (key: string): string {
-  return digest(key).toString('base64')
+  return digest(key).toString('base64url')
 }

@@ -1,5 +1,4 @@
 import { timingSafeEqual } from 'node:crypto'
-import { RealtimeError } from '../errors.js'
 import { digest } from './api-keys.js'
 import { Rate } from './rate.js'
 
@@ -84,14 +83,9 @@ export class Keyring {
     return reloadsPerMinute === undefined ? 0 : take(this.#reloads, name, reloadsPerMinute)
   }
 
-  /** Counts a connection. Throws `rate_limit_exceeded` when a key has had too many. */
-  count ({ name, limits: { connectionsPerMinute } }: Key): void {
-    if (connectionsPerMinute === undefined) return
-    const seconds = take(this.#rates, name, connectionsPerMinute)
-    if (seconds === 0) return
-    throw new RealtimeError('rate_limit_exceeded', {
-      message: `This key may connect ${connectionsPerMinute} times a minute. Try again in ${seconds} s.`, retryAfter: seconds
-    })
+  /** Counts a connection to this server: seconds until the next may be, 0: this one may. */
+  count ({ name, limits: { connectionsPerMinute } }: Key): number {
+    return connectionsPerMinute === undefined ? 0 : take(this.#rates, name, connectionsPerMinute)
   }
 }
 

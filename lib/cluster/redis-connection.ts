@@ -86,8 +86,9 @@ export class RedisConnection {
     await this.#answer(async client => { await client.subscribe(channels, heard) })
   }
 
-  async unsubscribe (channels: string[]): Promise<void> {
-    await this.#answer(async client => { await client.unsubscribe(channels) })
+  /** Others that hear the same channels go on. */
+  async unsubscribe (channels: string[], heard: (text: string) => void): Promise<void> {
+    await this.#answer(async client => { await client.unsubscribe(channels, heard) })
   }
 
   end (): void {

@@ -26,8 +26,7 @@ export class RedisStore implements Store {
     return this.#commands.up
   }
 
-  /** Rejects with a StoreError if Redis cannot be reached now; it is tried again and again all the same. */
-  async connect (): Promise<void> {
+  async start (): Promise<void> {
     const both = await Promise.allSettled([this.#commands.connect(), this.#messages.connect()])
     for (const result of both) if (result.status === 'rejected') throw result.reason
   }
@@ -115,12 +114,14 @@ export class RedisStore implements Store {
 
   async listen (node: string, onMessage: (message: Message) => void): Promise<() => Promise<void>> {
     let listening = true
-    await this.#messages.subscribe([this.#channel(node), this.#channel(null)], text => {
+    const channels = [this.#channel(node), this.#channel(null)]
+    const heard = (text: string): void => {
       if (listening) onMessage(JSON.parse(text) as Message)
-    })
+    }
+    await this.#messages.subscribe(channels, heard)
     return async () => {
       listening = false
-      await this.#messages.unsubscribe([this.#channel(node), this.#channel(null)])
+      await this.#messages.unsubscribe(channels, heard)
     }
   }
 

@@ -105,6 +105,8 @@ export type Message = Record<string, unknown> & { type: string }
  * was asked may then have happened or not.
  */
 export interface Store {
+  /** Connects, where there is something to connect to: rejects if that fails now, and goes on trying. */
+  start? (): Promise<void>
   /** Keeps a value, in place of another of that name. `full`: it is too long, or there is no room for it. */
   put (space: string, name: string, fields: Fields, ttlMs: number, room?: Room): Promise<'kept' | 'full'>
   /**

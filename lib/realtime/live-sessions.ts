@@ -42,6 +42,7 @@ export class LiveSessions {
   #places = 0
   #draining = false
   #emptied: (() => void) | null = null
+  #drained: () => void = () => {}
 
   /**
    * @param limit sessions at a time
@@ -89,17 +90,19 @@ export class LiveSessions {
     }
   }
 
-  /** Sessions in the order they were opened, after the one named. */
-  page (limit: number, after?: string): { data: SessionSummary[], next: string | null } {
-    const all = [...this.#sessions.keys()]
-    const start = after === undefined ? 0 : all.findIndex(session => session.id === after) + 1
-    const data = all.slice(start, start + limit).map(session => summarize(session, this.#sessions.get(session) ?? null))
-    return { data, next: start + limit < all.length ? data.at(-1)!.id : null }
+  /** A session as it is now. */
+  summary (session: RealtimeSession): SessionSummary {
+    return summarize(session, this.#sessions.get(session) ?? null)
   }
 
   /** @param key name of the key it was opened with */
   add (session: RealtimeSession, key: string | null): void {
     this.#sessions.set(session, key)
+  }
+
+  /** Whom to tell that no more sessions are taken. */
+  onDrain (drained: () => void): void {
+    this.#drained = drained
   }
 
   /** Closes the sessions of a key that is no longer valid. */
@@ -120,6 +123,7 @@ export class LiveSessions {
    */
   async drain (seconds: number, graceMs = GRACE_MS): Promise<void> {
     this.#draining = true
+    this.#drained()
     const deadline = performance.now() + seconds * 1000
     while (this.#endQuiet() && performance.now() < deadline) await sleep(20)
     for (const session of this.#sessions.keys()) dismiss(session)
@@ -151,7 +155,8 @@ function count (places: Map<string, number>, name: string, by: 1 | -1): void {
   else places.set(name, taken)
 }
 
-function tooMany (what: string): RealtimeError {
+/** The refusal of who has as many sessions as it may. */
+export function tooMany (what: string): RealtimeError {
   return new RealtimeError('rate_limit_exceeded', { message: `${what}, as many as it may. Close one, or wait for one to end.` })
 }
 

@@ -3,7 +3,8 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
-import { MemorySecrets } from '../../lib/access/client-secrets.js'
+import { ClientSecrets } from '../../lib/access/client-secrets.js'
+import { MemoryStore } from '../../lib/cluster/memory-store.js'
 import { castOf, characterSource } from '../support/casts.js'
 import { cannedEngines, says } from '../support/engines.js'
 import { refusal } from '../support/refusal.js'
@@ -172,17 +173,17 @@ t.test('a key lives for 10 to 7200 seconds', async t => {
 
 t.test('an expired key is none, and makes place for another', async t => {
   let now = 1000
-  const secrets = new MemorySecrets<string>(2, 20, () => now)
-  await secrets.add('one', { key: null, cast: null, configuration: 'first' }, 1010)
-  await secrets.add('two', { key: null, cast: null, configuration: 'second' }, 1100)
-  await t.rejects(secrets.add('three', { key: null, cast: null, configuration: 'third' }, 1100), { code: 'rate_limit_exceeded' })
+  const secrets = new ClientSecrets<string>(new MemoryStore(() => now), { entries: 2, bytes: 120 })
+  await secrets.add('one', { key: null, cast: null, configuration: 'first' }, 10)
+  await secrets.add('two', { key: null, cast: null, configuration: 'second' }, 100)
+  await t.rejects(secrets.add('three', { key: null, cast: null, configuration: 'third' }, 100), { code: 'rate_limit_exceeded' })
   t.strictSame(await secrets.find('one'), { key: null, cast: null, configuration: 'first' })
   now = 1010
   t.equal(await secrets.find('one'), null)
   t.strictSame(await secrets.find('two'), { key: null, cast: null, configuration: 'second' })
-  await secrets.add('three', { key: null, cast: null, configuration: 'third' }, 1100)
+  await secrets.add('three', { key: null, cast: null, configuration: 'third' }, 90)
   now = 1100
-  await t.rejects(secrets.add('four', { key: null, cast: null, configuration: 'more than there is room for' }, 1200), { code: 'rate_limit_exceeded' })
+  await t.rejects(secrets.add('four', { key: null, cast: null, configuration: 'more than there is room for'.repeat(3) }, 100), { code: 'rate_limit_exceeded' })
 })
 
 t.test('there are only so many keys at a time', async t => {

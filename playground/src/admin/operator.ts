@@ -18,6 +18,9 @@ export interface LiveSession {
   load_errors: FileError[]
 }
 
+/** One whose server did not say how it is. */
+type SilentSession = Pick<LiveSession, 'id' | 'since'> & { node: string, counters: null }
+
 export interface ServerState { memory: number, heap: number, draining: boolean, status: string }
 
 export const sessions = signal<readonly LiveSession[] | null>(null)
@@ -43,7 +46,8 @@ export async function look (): Promise<void> {
       problem.value = apiKey.value === '' ? 'This server wants an API key.' : 'The server refuses this API key.'
       return
     }
-    const { data } = await response.json() as { data: LiveSession[] }
+    const page = await response.json() as { data: (LiveSession | SilentSession)[] }
+    const data = page.data.map(toLive)
     measure(data)
     sessions.value = data
     server.value = await readServer()
@@ -51,6 +55,12 @@ export async function look (): Promise<void> {
   } catch {
     problem.value = 'The server cannot be reached.'
   }
+}
+
+function toLive (session: LiveSession | SilentSession): LiveSession {
+  if (session.counters !== null) return session
+  const { id, since, node } = session
+  return { id, since, key: null, directory: `${node} does not answer`, version: '', characters: [], selected: null, active_response: null, counters: { responses: 0, items: 0, bytes_in: 0, bytes_out: 0, bytes_held: 0 }, load_errors: [] }
 }
 
 function measure (data: readonly LiveSession[]): void {

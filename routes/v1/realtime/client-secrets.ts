@@ -37,7 +37,7 @@ export default async function clientSecrets (fastify: FastifyInstance): Promise<
     const session = await preview(configuration, directory, apiKey)
     const value = createId('ek')
     const expiresAt = Math.floor(Date.now() / 1000) + seconds
-    await secrets.add(value, { configuration, key: apiKey?.name ?? null, cast: session.characters_directory ?? null }, expiresAt)
+    await secrets.add(value, { configuration, key: apiKey?.name ?? null, cast: session.characters_directory ?? null }, seconds * 1000)
     return { value, expires_at: expiresAt, session }
   }
 

@@ -3,6 +3,7 @@ import type { WebSocket } from 'ws'
 import { Rate } from '../../../lib/access/rate.js'
 import { RealtimeError } from '../../../lib/errors.js'
 import { asksForBeta, createBeta } from '../../../lib/realtime/dialects/beta.js'
+import { createId } from '../../../lib/realtime/ids.js'
 import { joinObservers } from '../../../lib/realtime/observer.js'
 import { RealtimeSession } from '../../../lib/realtime/session.js'
 import { createSessionLog } from '../../../lib/realtime/session-log.js'
@@ -49,7 +50,7 @@ export default async function realtime (fastify: FastifyInstance): Promise<void>
     request.resumption = resume === '' || resume === 'new' ? resumptions.begin(owner) : await resumptions.takeUp(resume, owner)
   }
 
-  /** The place is given back when the connection is gone, or refused: whichever comes first. */
+  /** Here and in the fleet; given back when the connection is gone, or refused: whichever comes first. */
   async function reservePlace (request: FastifyRequest): Promise<void> {
     if (fastify.dramatisOverload.refusing) throw new RealtimeError('server_overloaded')
     const { socket } = request.raw
@@ -57,10 +58,20 @@ export default async function realtime (fastify: FastifyInstance): Promise<void>
       await leave(request)
       throw new RealtimeError('upgrade_required', { message: 'The connection is gone.' })
     }
-    const release = sessions.reserve({ address: request.ip, key: request.apiKey })
+    const visitor = { address: request.ip, key: request.apiKey }
+    const release = sessions.reserve(visitor)
+    request.sessionId = request.resumption?.snapshot?.id ?? createId('sess')
+    const admission = fastify.dramatisAdmissions.open(request.sessionId, visitor)
     const gone = () => { leave(request).catch(error => request.log.error(error, 'purge failed')) }
     socket.once('close', gone)
-    places.set(request, { release, gone })
+    places.set(request, {
+      gone,
+      release: () => {
+        release()
+        admission.release()
+      }
+    })
+    await admission.ready
   }
 
   async function leave (request: FastifyRequest): Promise<void> {
