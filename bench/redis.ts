@@ -36,7 +36,7 @@ const redis: Benchmark = async ({ quick }) => {
     child.stdout.resume()
     const stores = await Promise.all(Array.from({ length: NODES }, async (_, node) => {
       const store = new RedisStore({ url: `redis://127.0.0.1:${port}`, prefix: 'bench' })
-      await store.connect()
+      await store.start()
       await store.join({ node: `n${node}`, instance: 'i', leaseMs: 600_000, draining: false, limit: sessions }, [])
       return store
     }))
