@@ -15,7 +15,6 @@ export class Messages {
   readonly #store: Store
   readonly #answerers = new Map<string, Answerer>()
   readonly #asked = new Map<string, (answer: Answer<any>) => void>()
-  readonly #others: ((message: Message) => void)[] = []
   readonly #onError: (error: unknown) => void
 
   constructor (node: string, store: Store, onError: (error: unknown) => void) {
@@ -27,11 +26,6 @@ export class Messages {
   /** What this node does when it is asked for something. */
   answer (what: string, answerer: Answerer): void {
     this.#answerers.set(what, answerer)
-  }
-
-  /** Hears what is neither a question nor an answer. */
-  on (heard: (message: Message) => void): void {
-    this.#others.push(heard)
   }
 
   /**
@@ -66,7 +60,6 @@ export class Messages {
     const { type, id, from, what, body } = message as unknown as { type: string, id: string, from: string, what: string, body: unknown }
     if (type === 'answer') this.#asked.get(id)?.({ node: from, body })
     else if (type === 'ask') this.#reply(id, from, what, body).catch(this.#onError)
-    else for (const heard of this.#others) heard(message)
   }
 
   /** What a newer server asks for, and this one does not know, stays without an answer. */

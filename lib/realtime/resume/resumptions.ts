@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Message, Room, Store } from '../../cluster/store.js'
+import type { Room, Store } from '../../cluster/store.js'
 import { RealtimeError } from '../../errors.js'
 import { createId } from '../ids.js'
 import { Checkpoints, SPACE, type Kept } from './checkpoints.js'
@@ -17,13 +17,12 @@ export interface ResumptionsOptions {
   sessionSeconds: number
   /** Bytes of the items of a session that are kept. */
   maxBytes: number
+  /** Has another server call {@link Resumptions.release}; resolves when it has, or may be dead. */
+  tell? (node: string, key: string): Promise<void>
   observe? (outcome: 'written' | 'failed'): void
   /** A checkpoint could not be written. */
   fault? (error: unknown): void
 }
-
-/** What one server tells another that it took a session from. */
-const TAKEN = 'session.taken'
 
 /** How one connection's session can be taken up by another, and what it is taken up from itself. */
 export interface Resumption {
@@ -63,7 +62,7 @@ export class Resumptions {
    * the token is unknown, expired, used, or of another owner, and with `resume_unavailable` if nobody can tell.
    */
   async takeUp (token: string, owner: string): Promise<Resumption> {
-    const { store, node, seconds, fault } = this.#options
+    const { store, node, seconds, tell, fault } = this.#options
     if (seconds === 0) throw notFound()
     const key = keyOf(token, owner)
     // What it has said until now is kept, if it can be.
@@ -72,16 +71,17 @@ export class Resumptions {
     const snapshot = fields === null ? null : readSnapshot(fields)
     if (snapshot === null) throw notFound()
     const { [holderField]: holder, ...kept } = fields!
-    if (holder !== undefined && holder !== node) store.send(holder, { type: TAKEN, key }).catch(error => fault?.(error))
+    // It frees its place, if it lives.
+    if (holder !== undefined && holder !== node) await tell?.(holder, key).catch(error => fault?.(error))
     return this.#resumption(owner, snapshot, async () => { await store.put(SPACE, key, kept, seconds * 1000) })
   }
 
-  /** What other servers tell: a session that is here was taken up there. */
-  hear (message: Message): void {
-    if (message.type !== TAKEN) return
-    const live = this.#live.get(String(message.key))
+  /** A session was taken up on another server: it ends here, if it is here. */
+  release (key: string): boolean {
+    const live = this.#live.get(key)
     live?.checkpoints.abandon()
     live?.session.leave().catch(error => this.#options.fault?.(error))
+    return live !== undefined
   }
 
   /** Resolves when the last checkpoints of all sessions that have ended are written. */

@@ -64,9 +64,13 @@ export default async function realtime (fastify: FastifyInstance): Promise<void>
     const admission = fastify.dramatisAdmissions.open(request.sessionId, visitor)
     const gone = () => { leave(request).catch(error => request.log.error(error, 'purge failed')) }
     socket.once('close', gone)
+    let held = true
     places.set(request, {
       gone,
+      // Once: who is taken up here again has the same id.
       release: () => {
+        if (!held) return
+        held = false
         release()
         admission.release()
       }
