@@ -17,6 +17,7 @@ import { refreshCharacters } from './handlers/characters.js'
 import { handle } from './handlers/table.js'
 import { createId } from './ids.js'
 import { toSamples } from './input-audio.js'
+import { Lifetime } from './lifetime.js'
 import { Listener, type ListenerSettings } from './listener.js'
 import type { SessionObserver } from './observer.js'
 import { ownerOf } from './memory.js'
@@ -27,6 +28,7 @@ import { countRefused } from './refused-frames.js'
 import { Responses } from './responses.js'
 import type { Checkpoints } from './resume/checkpoints.js'
 import type { Resumption } from './resume/resumptions.js'
+import { replay } from './resume/replay.js'
 import { FORMAT, type SavedSession } from './resume/snapshot.js'
 import type { SessionLimits, SessionOptions } from './session-options.js'
 import { startingSettings, updateSettings, type Settings } from './settings.js'
@@ -59,11 +61,9 @@ export class RealtimeSession {
   readonly #sizesMatterFrom: number
   readonly #options: SessionOptions
   readonly #dialect: Dialect | null
-  readonly #expiresAt: number
-  readonly #expiry: NodeJS.Timeout
+  readonly #lifetime: Lifetime
   /** Whether the client asked to be told of changed files. */
   watching = false
-  #idle: NodeJS.Timeout | null = null
   #settings: Settings
   readonly #conversationId: string
   readonly #checkpoints: Checkpoints | null
@@ -106,12 +106,12 @@ export class RealtimeSession {
     this.responses = new Responses({
       outbox: this.outbox, conversation: this.conversation, conversationId, engines, observer, aheadMs: limits.aheadSeconds === 0 ? Infinity : limits.aheadSeconds * 1000
     }, this.#turns, limits.outOfBandResponses)
-    this.#expiresAt = Math.floor(Date.now() / 1000) + limits.sessionSeconds
-    this.#expiry = setTimeout(() => this.#expire(), limits.sessionSeconds * 1000).unref()
+    this.#lifetime = new Lifetime({
+      ...limits, isPaused: () => this.#throttle.paused, onExpired: () => this.#expire(), onIdle: () => this.end(1000, 'idle timeout')
+    })
     registry.follow(() => { refreshCharacters(this).catch(error => observer.fault?.('changed files could not be loaded', error)) })
     this.#checkpoints = options.resumption?.keep({ conversation: this.conversation, save: () => this.#save(), leave: () => this.leave() }) ?? null
     if (this.#checkpoints !== null) this.conversation.watch(this.#checkpoints)
-    this.#stayAwake()
   }
 
   get settings (): Settings {
@@ -146,11 +146,11 @@ export class RealtimeSession {
 
   /** Greets the client. */
   start (): void {
-    const { resumption, replay } = this.#options
+    const { resumption, replay: wanted } = this.#options
     this.refresh()
     this.#checkpoints?.begin()
     this.outbox.send({ type: 'session.created', session: resumption === undefined ? this.toObject() : { ...this.toObject(), resume: this.#describeResume(resumption) } })
-    if (replay === true && resumption?.snapshot != null) this.#replay()
+    if (wanted === true && resumption?.snapshot != null) replay(this.conversation, this.outbox)
   }
 
   /** Takes one frame; whatever is wrong with it is answered by exactly one `error`. */
@@ -158,7 +158,7 @@ export class RealtimeSession {
     if (this.#closed) return
     this.#count('in', frame.length)
     this.#throttle.count(frame.length)
-    this.#stayAwake()
+    this.#lifetime.touch()
     if (isBinary) {
       this.fail(new RealtimeError('invalid_event', { message: 'Binary frames are not part of the protocol: send JSON text.' }), null)
       return
@@ -274,8 +274,7 @@ export class RealtimeSession {
    */
   close (keep = true): void {
     if (this.#closed) return
-    clearTimeout(this.#expiry)
-    if (this.#idle !== null) clearTimeout(this.#idle)
+    this.#lifetime.end()
     this.responses.cancelAll()
     this.#closed = true
     this.#turns.reset()
@@ -289,7 +288,7 @@ export class RealtimeSession {
   toObject (): SessionObject {
     const { model, engines } = this.#options
     return describeSession({
-      id: this.id, model, expiresAt: this.#expiresAt, settings: this.#settings, casting: this.casting, registry: this.registry, engines
+      id: this.id, model, expiresAt: this.#lifetime.expiresAt, settings: this.#settings, casting: this.casting, registry: this.registry, engines
     })
   }
 
@@ -329,17 +328,6 @@ export class RealtimeSession {
     return { token, expires_in_seconds: seconds, resumed: snapshot !== null, item_count: this.conversation.entries.filter(({ hidden }) => hidden !== true).length }
   }
 
-  /** Tells of the items there are, as when they came. */
-  #replay (): void {
-    let previous: string | null = null
-    for (const { item, hidden } of this.conversation.entries) {
-      if (hidden === true) continue
-      this.outbox.send({ type: 'conversation.item.added', previous_item_id: previous, item })
-      this.outbox.send({ type: 'conversation.item.done', previous_item_id: previous, item })
-      previous = item.id
-    }
-  }
-
   #configure (configuration: SessionUpdate): void {
     try {
       this.update(configuration)
@@ -369,17 +357,6 @@ export class RealtimeSession {
       language: this.casting.character?.instructions.language ?? null,
       live: type === 'transcription'
     }
-  }
-
-  #stayAwake (): void {
-    const { idleSeconds } = this.#options.limits
-    if (idleSeconds === 0) return
-    this.#idle ??= setTimeout(() => {
-      // Whoever is not read cannot say anything.
-      if (this.#throttle.paused) this.#stayAwake()
-      else this.end(1000, 'idle timeout')
-    }, idleSeconds * 1000).unref()
-    this.#idle.refresh()
   }
 
   #expire (): void {
