@@ -18,6 +18,7 @@ import { startChatServer } from '../support/chat-server.js'
 import { runCommand } from '../support/command.js'
 import { Inbox } from '../support/inbox.js'
 import { ServerProcess } from '../support/process.js'
+import { RedisServer, withoutRedis } from '../support/redis.js'
 import { startServer } from '../support/server.js'
 import { left, name, take, takeOne, type Block } from './blocks.js'
 
@@ -175,10 +176,21 @@ t.test('every server starts as it is told to', async t => {
   t.teardown(() => chat.close())
   const cast = join(packageRoot, 'characters')
   for (const { block, line } of lines(take('sh', ({ code }) => /^([A-Z_]+=\S+ )+npm start$/m.test(code)))) {
+    if (line.startsWith('npm install ')) {
+      t.ok(line.split(' ')[2]! in peerDependencies, `${name(block)}: ${line}`)
+      continue
+    }
     const variables = Object.fromEntries([...line.matchAll(/([A-Z_]+)=(\S+)/g)].map(([, variable = '', value = '']) => [variable, value]))
     for (const variable of Object.keys(variables)) t.ok(variable in Environment.properties, `${name(block)}: ${variable}`)
     if (variables.LLM_BASE_URL !== undefined) variables.LLM_BASE_URL = chat.url
     if (variables.CHARACTERS_DIR !== undefined) variables.CHARACTERS_DIR = cast
+    if (variables.REDIS_URL !== undefined) {
+      if (withoutRedis !== false) {
+        t.comment(`${name(block)} is left out: ${withoutRedis}`)
+        continue
+      }
+      variables.REDIS_URL = (await RedisServer.start(t)).url
+    }
     const server = ServerProcess.start(t, variables)
     const port = await server.port()
     t.equal((await fetch(`http://127.0.0.1:${port}/health/live`)).status, 200, `${name(block)}: ${line}`)
