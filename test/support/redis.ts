@@ -19,7 +19,7 @@ export class RedisServer {
     this.port = port
   }
 
-  static async start (t: Test): Promise<RedisServer> {
+  static async start (t: Pick<Test, 'teardown'>): Promise<RedisServer> {
     const redis = new RedisServer(await freePort())
     t.teardown(() => redis.stop())
     await redis.resume()
