@@ -53,10 +53,12 @@ async function check (path: string, root: string, prompts: boolean): Promise<Loa
     const { report } = registry
     const errors = [...report.errors]
     if (prompts) {
-      for (const name of registry.names()) {
+      // All at once: calls that come one after another are gathered, and each would wait for that.
+      const called = await Promise.all(registry.names().map(async name => {
         const character = registry.find(name)!
-        await character.systemPrompt(AbortSignal.timeout(10_000)).catch((error: Error) => errors.push(promptError(character.file, error)))
-      }
+        return await character.systemPrompt(AbortSignal.timeout(10_000)).then(() => [], (error: Error) => [promptError(character.file, error)])
+      }))
+      errors.push(...called.flat())
     }
     await registry.purge()
     return { ...report, errors, error_count: errors.length }

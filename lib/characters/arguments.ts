@@ -2,7 +2,8 @@
  * What a model gives a tool, checked against the tool's JSON Schema. Ajv, which Fastify brings along, compiles
  * each schema once for all sessions.
  */
-import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
+import { createRequire } from 'node:module'
+import type { Ajv2020, ValidateFunction } from 'ajv/dist/2020.js'
 import { Lru } from './lru.js'
 
 /** Longest list of what is wrong, in characters: the model reads it. */
@@ -10,6 +11,7 @@ const LONGEST = 1000
 /** Text of the schemas that are kept compiled, in characters. */
 const KEPT = 4 * 1024 * 1024
 
+const require = createRequire(import.meta.url)
 const compiled = new Lru<ValidateFunction | string>(KEPT)
 
 /** What is wrong with the arguments, in words for the model; undefined if nothing is. */
@@ -43,8 +45,10 @@ function compile (schema: object): ValidateFunction | string {
   try {
     // Neither is needed, and Ajv refuses a dialect or a second use of an id that it does not know.
     const { $schema, $id, ...own } = JSON.parse(text) as Record<string, unknown>
+    // Loaded with the first tool: a command that calls none does not wait for it.
+    const { Ajv2020: Validator } = require('ajv/dist/2020.js') as { Ajv2020: typeof Ajv2020 }
     // An instance for each, as it keeps what it compiled for as long as it lives.
-    made = new Ajv2020({ strict: false, allErrors: true, validateFormats: false, validateSchema: false, meta: false, logger: false }).compile(own)
+    made = new Validator({ strict: false, allErrors: true, validateFormats: false, validateSchema: false, meta: false, logger: false }).compile(own)
   } catch (error) {
     made = (error as Error).message
   }

@@ -3,7 +3,7 @@
  * (not packed, in the order of their names, without times), and read with bounds on everything that a file can claim.
  */
 import { crc32 } from 'node:zlib'
-import { fromBufferPromise, type Entry, type ZipFile } from 'yauzl'
+import type { Entry, ZipFile } from 'yauzl'
 
 export interface PackedFile {
   /** Path from the cast's directory, with `/`. */
@@ -69,6 +69,8 @@ function signature (number: number): Buffer {
 
 /** Every file in it, one after another. Throws a {@link PackProblem}. */
 export async function * readZip (packed: Buffer): AsyncGenerator<PackedFile> {
+  // Whoever has no packs does not wait for it.
+  const { fromBufferPromise } = await import('yauzl')
   let zip: ZipFile
   try {
     // With decoded strings, yauzl refuses names that are absolute or lead upwards

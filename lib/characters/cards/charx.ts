@@ -1,5 +1,5 @@
 /** A `.charx` file: a zip archive with `card.json` and the card's pictures. Only what is asked for is unpacked. */
-import { fromFdPromise, type Entry, type ZipFile } from 'yauzl'
+import type { Entry, ZipFile } from 'yauzl'
 import { cardLimits, CardProblem } from './problem.js'
 
 export const CARD_FILE = 'card.json'
@@ -9,6 +9,8 @@ export const CARD_FILE = 'card.json'
  * with a {@link CardProblem}, also if the file is larger than the limit, whatever the archive says of it.
  */
 export async function readFromCharx (descriptor: number, name: string, limit: number): Promise<Buffer | undefined> {
+  // Whoever has no such cards does not wait for it.
+  const { fromFdPromise } = await import('yauzl')
   let zip: ZipFile
   try {
     // Names are never used as paths: what yauzl refuses about them is no danger here.
