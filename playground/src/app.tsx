@@ -1,11 +1,11 @@
 import { useEffect } from 'preact/hooks'
 import { cancel, press, release } from './session/session.js'
 import { settings } from './session/settings.js'
-import { connection, engines, microphoneProblem, problem } from './session/state.js'
+import { connection, engines, keyWanted, microphoneProblem, problem } from './session/state.js'
 import { EventLog } from './view/event-log.js'
 import { Gallery } from './view/gallery.js'
 import { Latency } from './view/latency.js'
-import { Settings } from './view/settings.js'
+import { openKey, Settings } from './view/settings.js'
 import { Stage } from './view/stage.js'
 import { Transcript } from './view/transcript.js'
 
@@ -21,7 +21,8 @@ export function App () {
         <Settings />
       </header>
       <div class='problems' role='alert'>
-        {[problem.value, microphoneProblem.value].filter(text => text !== null).map(text => <p key={text}>{text}</p>)}
+        {problem.value !== null && <p>{problem.value}{keyWanted.value && <button type='button' onClick={openKey}>Enter a key</button>}</p>}
+        {microphoneProblem.value !== null && <p>{microphoneProblem.value}</p>}
       </div>
       {engines.value?.llm === 'demo' && <p class='hint'>A demo brain answers from the characters’ own lines, until LLM_BASE_URL names a language model.</p>}
       <main id='talk'>

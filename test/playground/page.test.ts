@@ -200,7 +200,7 @@ t.test('the page', { skip }, async t => {
     await write(page, 'Remember the otter')
     await page.getByText('You said: Remember the otter').waitFor()
     await first.app.close()
-    await page.getByText(/Connection lost, trying again|The server cannot be reached/).first().waitFor()
+    await page.getByText(/Not connected, trying again|The server cannot be reached/).first().waitFor()
     await serve(Number(new URL(first.url).port))
     await page.getByText('Connected. Type something.').waitFor()
     t.equal(await page.getByRole('alert').innerText(), '')
@@ -208,6 +208,71 @@ t.test('the page', { skip }, async t => {
     await page.getByText('You said: What was it?').waitFor()
     t.match(JSON.stringify(engines.llm.requests.at(-1)!.messages), /Remember the otter.*You said: Remember the otter.*What was it/)
     t.equal(await page.getByRole('heading', { level: 1 }).innerText(), 'Magnus', 'and it is still the same one')
+  })
+
+  await t.test('a loaded cast is there again after a reconnect; where the server has it no more, its own takes over', async t => {
+    const team = t.testdir({ team: castOf('Ben', 'Cleo'), other: castOf('Zoe') })
+    const serve = async (characters: object, port = 0) => {
+      const app = Fastify()
+      await app.register(dramatis, { ...cannedEngines(), playground, characters, limits: { drainSeconds: 0 } })
+      t.teardown(() => app.close())
+      return { app, url: await app.listen({ host: '127.0.0.1', port }) }
+    }
+    const first = await serve({ roots: { team: join(team, 'team') } })
+    const port = Number(new URL(first.url).port)
+    const { open } = await openBrowser(t)
+    const { page } = await open(`${first.url}/`)
+    await page.getByRole('textbox', { name: 'Directory' }).fill('team')
+    await page.getByRole('button', { name: 'Load', exact: true }).click()
+    await page.getByRole('button', { name: /^Cleo/ }).click()
+    await write(page, 'Hello')
+    await page.locator('.speech.character', { hasText: 'You said: Hello' }).getByText('Cleo').waitFor()
+
+    await first.app.close()
+    await page.getByRole('button', { name: 'Try now' }).waitFor()
+    const second = await serve({ roots: { team: join(team, 'team') } }, port)
+    await page.getByText('Connected. Type something.').waitFor()
+    t.equal(await page.getByRole('heading', { level: 1 }).innerText(), 'Cleo')
+    t.equal(await page.locator('.card').count(), 2)
+
+    await second.app.close()
+    await page.getByRole('button', { name: 'Try now' }).waitFor()
+    await serve({ directory: join(team, 'other') }, port)
+    await page.getByRole('heading', { level: 1, name: 'Zoe' }).waitFor()
+    await page.getByText('Connected. Type something.').waitFor()
+    t.equal(await page.locator('.card').count(), 1)
+  })
+
+  await t.test('a server that is full says so, and takes the page in as soon as there is a place', async t => {
+    const server = await startServer(t, { playground, limits: { sessions: 1 } })
+    const other = await server.connect()
+    const { open } = await openBrowser(t)
+    const { page } = await open(`${server.http}/`)
+    await write(page, 'Hello')
+    await page.getByRole('alert').getByText('All places on the server are taken. The page tries again by itself.').waitFor()
+    other.socket.close()
+    await other.closed
+    await page.getByText('You said: Hello').waitFor()
+    t.equal(await page.getByRole('alert').innerText(), '')
+  })
+
+  await t.test('names and words of any length stay within a page as narrow as a phone', async t => {
+    const name = 'Archibald Featherstonehaugh-Cholmondeley the Third of Saxe-Coburg-Gotha-Altenburg'
+    const directory = t.testdir({ 'a.ts': characterSource(name), 'b.ts': characterSource('Super'.repeat(30)), 'broken.ts': 'const = 1\n' })
+    const server = await startServer(t, { playground, characters: { directory } })
+    const { open } = await openBrowser(t)
+    const { page } = await open(`${server.http}/`, { width: 360, height: 740 })
+    await page.getByRole('button', { name: 'Load', exact: true }).click()
+    await page.getByText(/^2 of 3 files loaded/).waitFor()
+    await write(page, 'word'.repeat(60))
+    await page.getByText(/^You said: word/).waitFor()
+    t.notOk(await page.evaluate('document.documentElement.scrollWidth > innerWidth'))
+    t.same(await page.evaluate('[...document.querySelectorAll(".card, .who, .lines, .reload")].filter(one => one.scrollWidth > one.clientWidth).map(one => one.className)'), [])
+
+    const { page: admin } = await open(`${server.http}/admin`, { width: 360, height: 740 })
+    await admin.getByRole('cell', { name }).waitFor()
+    t.notOk(await admin.evaluate('document.documentElement.scrollWidth > innerWidth'))
+    t.ok(await admin.evaluate('document.querySelector(".file-errors").getBoundingClientRect().right < innerWidth'))
   })
 
   await t.test('the operator sees who is connected, closes a session, and drains the server', async t => {
@@ -255,8 +320,10 @@ t.test('the page', { skip }, async t => {
     await page.getByLabel('API key').fill('sk-two')
     await write(page, 'Hello again')
     await page.getByRole('alert').getByText(/refuses this API key/).waitFor()
-    await page.getByText('Settings', { exact: true }).click()
-    await page.getByLabel('API key').fill('sk-one')
+    await page.getByRole('button', { name: 'Enter a key' }).click()
+    await page.keyboard.type('sk-one')
+    await page.keyboard.press('Enter')
+    await page.getByText('Listening. Just talk.').waitFor()
     await write(page, 'And again')
     await page.getByText('You said: And again').waitFor()
     t.pass()

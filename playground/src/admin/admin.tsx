@@ -35,7 +35,7 @@ export function Admin () {
           )}
           {state !== null && list !== null && <Drain draining={state.draining} />}
         </div>
-        {list !== null && list.length === 0 && <p class='empty'>Nobody is connected.</p>}
+        {list !== null && list.length === 0 && <p class='panel empty'>Nobody is connected.</p>}
         {list !== null && list.length > 0 && <Sessions list={list} />}
       </main>
     </>
@@ -59,7 +59,7 @@ function Sessions ({ list }: { list: readonly LiveSession[] }) {
   return (
     <div class='panel table' role='region' aria-label='Live sessions' tabIndex={0}>
       <table>
-        <thead><tr>{['Session', 'Since', 'Cast', 'Version', 'Character', 'Doing', 'Turns', 'In', 'Out', 'Holds'].map(title => <th key={title} scope='col'>{title}</th>)}<th scope='col'><span class='hidden'>Close</span></th></tr></thead>
+        <thead><tr>{['Session', 'Since', 'Cast', 'Version', 'Character', 'Doing'].map(title => <th key={title} scope='col'>{title}</th>)}{['Turns', 'In', 'Out', 'Holds'].map(title => <th key={title} class='number' scope='col'>{title}</th>)}<th scope='col'><span class='hidden'>Close</span></th></tr></thead>
         <tbody>{list.map(session => <Row key={session.id} session={session} />)}</tbody>
       </table>
     </div>
@@ -73,17 +73,17 @@ function Row ({ session: { id, since, key, directory, version, characters, selec
       <tr>
         <th scope='row'><code>{id}</code>{key !== null && <small>key “{key}”</small>}</th>
         <td><time dateTime={since}>{ago(since)}</time></td>
-        <td title={characters.join(', ')}>{directory} ({characters.length})</td>
+        <td class='name' title={characters.join(', ')}>{directory} ({characters.length})</td>
         <td><code title={version}>{version.slice(0, 8)}</code></td>
-        <td>{selected ?? 'nobody'}</td>
+        <td class='name' title={selected ?? ''}>{selected ?? 'nobody'}</td>
         <td>{active !== null ? 'answering' : (rate?.in ?? 0) > 1000 ? 'listening' : 'idle'}</td>
-        <td>{counters.responses}</td>
-        <td>{kilobytes(rate?.in)}</td>
-        <td>{kilobytes(rate?.out)}</td>
-        <td>{(counters.bytes_held / 1000).toFixed(1)} KB</td>
+        <td class='number'>{counters.responses}</td>
+        <td class='number'>{kilobytes(rate?.in)}</td>
+        <td class='number'>{kilobytes(rate?.out)}</td>
+        <td class='number'>{(counters.bytes_held / 1000).toFixed(1)} KB</td>
         <td><button type='button' aria-label={`Close ${id}`} onClick={() => { closeSession(id).catch(() => {}) }}>Close</button></td>
       </tr>
-      {errors.length > 0 && <tr><td colSpan={11}><FileErrors errors={errors as Parameters<typeof FileErrors>[0]['errors']} /></td></tr>}
+      {errors.length > 0 && <tr class='errors'><td colSpan={11}><FileErrors errors={errors as Parameters<typeof FileErrors>[0]['errors']} /></td></tr>}
     </>
   )
 }

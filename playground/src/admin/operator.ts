@@ -43,7 +43,7 @@ export async function look (): Promise<void> {
     const response = await request(`v1/sessions?limit=${SHOWN}`)
     if (response.status === 401) {
       sessions.value = null
-      problem.value = apiKey.value === '' ? 'This server wants an API key.' : 'The server refuses this API key.'
+      problem.value = apiKey.value === '' ? 'This server wants an API key. Enter one above.' : 'The server refuses this API key. Check it above.'
       return
     }
     const page = await response.json() as { data: (LiveSession | SilentSession)[] }

@@ -75,10 +75,10 @@ async function connect (stream: MediaStream): Promise<{ context: AudioContext, s
 
 function explain ({ name, message }: DOMException): string {
   switch (name) {
-    case 'NotAllowedError': return 'The microphone is blocked. Allow it for this page (the icon beside the address), then start again. Until then you can type.'
+    case 'NotAllowedError': return 'The microphone is blocked. Allow it for this page (the icon beside the address), then try again. Until then you can type.'
     case 'NotFoundError':
-    case 'OverconstrainedError': return 'There is no microphone. Plug one in or choose another in the settings, then start again. Until then you can type.'
-    case 'NotReadableError': return 'The microphone is in use by another program. Close that, then start again. Until then you can type.'
+    case 'OverconstrainedError': return 'There is no microphone. Plug one in or choose another in the settings, then try again. Until then you can type.'
+    case 'NotReadableError': return 'The microphone is in use by another program. Close that, then try again. Until then you can type.'
     default: return `The microphone cannot be opened: ${message}. Until it can you may type.`
   }
 }

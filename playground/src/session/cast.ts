@@ -36,6 +36,17 @@ export async function loadFaces (base: string): Promise<void> {
   selected.value ??= faces.value[0]?.name ?? null
 }
 
+/** A server that was started again may have another cast, and no place of the old one's name: its own is taken, and whoever is still there. */
+export async function startOver (base: string): Promise<void> {
+  const before = selected.value
+  described.clear()
+  faces.value = []
+  directory.value = 'default'
+  selected.value = null
+  await loadFaces(base)
+  if (faces.value.some(({ name }) => name === before)) selected.value = before
+}
+
 /** The cast as the session has it; those that are hidden stay so, unless one of them speaks. */
 export function showCast (from: string, listed: readonly ListedCharacter[]): void {
   directory.value = from

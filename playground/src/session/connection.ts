@@ -1,11 +1,11 @@
 import { createCharacters, type Characters } from '../../../lib/client/index.js'
-import { selected, showCast } from './cast.js'
+import { directory, selected, showCast, startOver } from './cast.js'
 import { logEvent } from './event-log.js'
 import { replay } from './replay.js'
 import { apiKey } from './settings.js'
 import { diagnose, Socket, type ClientEvent, type ServerEvent } from './socket.js'
-import { base, connection, problem, responding } from './state.js'
-import { addNote } from './transcript.js'
+import { base, connection, keyWanted, problem, responding } from './state.js'
+import { addNote, transcript, type SpokenLine } from './transcript.js'
 
 /** Between two tries, at most. Milliseconds. */
 const LONGEST_WAIT_MS = 10_000
@@ -39,11 +39,13 @@ export function characters (): Characters {
 export function connect (): Promise<void> {
   if (socket !== null) return Promise.resolve()
   connection.value = 'connecting'
+  keyWanted.value = false
   return new Promise(resolve => {
     socket = new Socket({
       base,
       key: apiKey.value,
       character: selected.value,
+      cast: directory.value,
       onSent: event => logEvent('client', event),
       onEvent (event) {
         logEvent('server', event)
@@ -76,19 +78,22 @@ async function onGreeted (): Promise<void> {
   connection.value = 'on'
   problem.value = null
   for (const event of said) send(event)
-  if (said.length === 0) send({ type: 'response.create' })
+  // Nobody has said anything: a greeting. Somebody has, and got no answer: that.
+  if (said.length === 0 || transcript.peek().findLast((line): line is SpokenLine => line.kind === 'line' && line.text !== '')?.who === 'user') send({ type: 'response.create' })
 }
 
 async function onGone (opened: boolean, code: number, reason: string): Promise<void> {
   if (connection.value === 'on') addNote(`The connection is gone${reason === '' ? '' : ` (${reason})`}.`, true)
-  const why = await diagnose(base, apiKey.value)
-  problem.value = opened && code === 1000 ? `The server ended the session${reason === '' ? '' : `: ${reason}`}.` : why
+  const { message, remedy } = await diagnose(base, apiKey.value)
+  const ended = opened && code === 1000
+  problem.value = ended ? `The server ended the session${reason === '' ? '' : `: ${reason}`}.` : message
+  keyWanted.value = !ended && remedy === 'key'
   // A key that is wrong, or a page that may not connect, does not get better by waiting.
-  const hopeless = /API key|ALLOWED_ORIGINS/.test(why) || (opened && code === 1000)
-  if (hopeless) {
+  if (ended || remedy === 'key' || remedy === 'none') {
     connection.value = 'off'
     return
   }
+  if (!opened && remedy === 'cast') await startOver(base).catch(() => {})
   connection.value = 'waiting'
   clearTimeout(retry)
   retry = setTimeout(() => { connect().catch(() => {}) }, Math.min(LONGEST_WAIT_MS, 300 * 2 ** attempts++))

@@ -42,15 +42,15 @@ export async function say (text: string): Promise<void> {
   const id = `typed_${Math.random().toString(36).slice(2, 14)}`
   if (!isOpen()) {
     problem.value = null
-    // Whoever begins by typing is not greeted first: the line is part of what the session is told.
+    // Whoever begins by typing is not greeted first: the line is part of what the session is told, and answered, whenever that is.
     putLine({ kind: 'line', id, who: 'user', name: 'You', text, cut: '', state: 'done' })
     await connect()
-    if (connection.value !== 'on') return
-  } else {
-    await cancel()
-    putLine({ kind: 'line', id, who: 'user', name: 'You', text, cut: '', state: 'done' })
-    send({ type: 'conversation.item.create', item: { id, type: 'message', role: 'user', content: [{ type: 'input_text', text }] } })
+    if (connection.value === 'on') beginTurn(performance.now(), false)
+    return
   }
+  await cancel()
+  putLine({ kind: 'line', id, who: 'user', name: 'You', text, cut: '', state: 'done' })
+  send({ type: 'conversation.item.create', item: { id, type: 'message', role: 'user', content: [{ type: 'input_text', text }] } })
   beginTurn(performance.now(), false)
   send({ type: 'response.create' })
 }

@@ -18,4 +18,6 @@ export const answerLevel = signal(0)
 export const engines = signal<{ stt: string, llm: string, tts: string } | null>(null)
 /** What a person has to know or do; null if all is well. */
 export const problem = signal<string | null>(null)
+/** What would help is a key, or another one. */
+export const keyWanted = signal(false)
 export const microphoneProblem = signal<string | null>(null)

@@ -15,7 +15,10 @@ export function EventLog () {
   const shown = eventLog.value.find(({ number }) => number === open)
   return (
     <section class='events panel' aria-labelledby='events-title'>
-      <h2 id='events-title'>Events</h2>
+      <div class='row'>
+        <h2 id='events-title'>Events</h2>
+        <button type='button' class='quiet' disabled={eventLog.value.length === 0} onClick={clearLog}>Clear</button>
+      </div>
       <div class='row'>
         <input type='search' aria-label='Filter events' placeholder='Filter' value={filter} onInput={event => setFilter(event.currentTarget.value)} />
         <select aria-label='Direction' value={from} onChange={event => setFrom(event.currentTarget.value)}>
@@ -23,8 +26,8 @@ export function EventLog () {
           <option value='client'>sent</option>
           <option value='server'>received</option>
         </select>
-        <button type='button' class='quiet' onClick={clearLog}>Clear</button>
       </div>
+      {rows.length === 0 && <p class='empty'>{eventLog.value.length === 0 ? 'All that goes over the wire appears here.' : 'Nothing fits the filter.'}</p>}
       <ol class='rows' tabIndex={0} aria-label='Events, newest first'>
         {rows.slice(-ROWS).toReversed().map(({ number, at, from, type, count }) => (
           <li key={number}>

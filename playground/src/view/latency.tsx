@@ -47,7 +47,7 @@ function Turn ({ turn, longest }: { turn: TurnTimes, longest: number }) {
   })
   return (
     <>
-      <tr><th scope='row'>{turn.number}{turn.spoken ? '' : ' ✎'}</th>{STAGES.map(({ key }) => <td key={key}>{turn[key] === null ? '–' : Math.round(turn[key])}</td>)}</tr>
+      <tr><th scope='row'>{turn.number}{!turn.spoken && <span title='written'> ✎<span class='hidden'>written</span></span>}</th>{STAGES.map(({ key }) => <td key={key}>{turn[key] === null ? '–' : Math.round(turn[key])}</td>)}</tr>
       <tr class='bars' aria-hidden='true'><td colSpan={5}><div>{bars}</div></td></tr>
     </>
   )

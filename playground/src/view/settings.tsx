@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
+import { start } from '../session/session.js'
 import { apiKey, change, settings, type Mode, type Settings as Values, type Theme } from '../session/settings.js'
-import { microphoneOn } from '../session/state.js'
+import { connection, microphoneOn } from '../session/state.js'
 
 /** What people change seldom. */
 export function Settings () {
@@ -39,12 +40,25 @@ export function Settings () {
           </select>
         </label>
         <label>API key
-          <input type='password' value={apiKey.value} autocomplete='off' placeholder='none' onInput={event => { apiKey.value = event.currentTarget.value.trim() }} />
+          <input id='key' type='password' value={apiKey.value} autocomplete='off' placeholder='none' onInput={event => { apiKey.value = event.currentTarget.value.trim() }} onKeyDown={({ key }) => { if (key === 'Enter') startWithKey(sheet.current!) }} />
         </label>
-        <small>Microphone and key count from the next start on. The key stays in this tab.</small>
+        <small>Microphone and key count from the next start on; Enter starts. The key stays in this tab.</small>
       </div>
     </details>
   )
+}
+
+/** Shows where the key is entered. */
+export function openKey (): void {
+  const key = document.querySelector<HTMLInputElement>('#key')!
+  key.closest('details')!.open = true
+  key.select()
+}
+
+function startWithKey (sheet: HTMLDetailsElement): void {
+  if (connection.value !== 'off') return
+  sheet.open = false
+  start().catch(() => {})
 }
 
 /** Browsers name the devices only once a microphone has been allowed. */

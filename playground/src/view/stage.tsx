@@ -1,12 +1,15 @@
 import { faces, selected } from '../session/cast.js'
+import { connect } from '../session/connection.js'
 import { cancel, press, release, start, stop } from '../session/session.js'
 import { settings } from '../session/settings.js'
 import { useMicrophone } from '../session/sound.js'
-import { answerLevel, connection, listening, microphoneOn, muted, pressed, responding, userLevel } from '../session/state.js'
+import { answerLevel, connection, listening, microphoneOn, muted, pressed, problem, responding, userLevel } from '../session/state.js'
 import { Face } from './face.js'
 import { Meter } from './meter.js'
 
-const STATES = { off: 'Not connected', connecting: 'Connecting…', on: 'Connected', waiting: 'Connection lost, trying again…' } as const
+const STATES = { off: 'Ready when you are.', connecting: 'Connecting…', on: 'Connected', waiting: 'Not connected, trying again…' } as const
+/** Names beyond this many characters are set smaller. */
+const LONG = 28
 
 /** Who is there, what they are doing, and the few buttons that matter. */
 export function Stage () {
@@ -17,7 +20,7 @@ export function Stage () {
     <section class='stage' aria-label='Conversation partner'>
       <div class={`portrait ${speaking ? 'speaking' : ''} ${connection.value === 'on' ? 'awake' : ''}`}><Face name={name} picture={face?.picture ?? null} level={answerLevel.value} /></div>
       <div class='who'>
-        <h1>{name}</h1>
+        <h1 class={name.length > LONG ? 'long' : ''}>{name}</h1>
         <p>{face?.comment ?? face?.description ?? ' '}</p>
         <p class='state' role='status'>{doing(speaking)}</p>
       </div>
@@ -31,6 +34,7 @@ export function Stage () {
 }
 
 function doing (speaking: boolean): string {
+  if (connection.value === 'off' && problem.value !== null) return 'Not connected'
   if (connection.value !== 'on') return STATES[connection.value]
   if (speaking) return 'Speaking. Interrupt whenever you like.'
   if (responding.value) return 'Thinking…'
@@ -42,6 +46,14 @@ function doing (speaking: boolean): string {
 function Controls () {
   if (connection.value === 'off') {
     return <button type='button' class='primary large' onClick={() => { start().catch(() => {}) }}>Start talking</button>
+  }
+  if (connection.value !== 'on') {
+    return (
+      <>
+        <button type='button' disabled={connection.value === 'connecting'} onClick={() => { connect().catch(() => {}) }}>{connection.value === 'connecting' ? 'Connecting…' : 'Try now'}</button>
+        <button type='button' class='quiet' onClick={stop}>End</button>
+      </>
+    )
   }
   return (
     <>

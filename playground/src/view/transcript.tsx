@@ -67,7 +67,7 @@ function Composer () {
   return (
     <form class='composer' onSubmit={submit}>
       <label class='hidden' for='text'>Write instead of talking</label>
-      <input id='text' name='text' placeholder='Write instead of talking' autocomplete='off' enterkeyhint='send' />
+      <input id='text' name='text' placeholder='Write instead' autocomplete='off' enterkeyhint='send' />
       <button type='submit' class='primary'>Send</button>
     </form>
   )
