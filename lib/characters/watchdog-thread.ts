@@ -21,7 +21,10 @@ const TICK = 40
 /** Milliseconds without anything to watch after which the thread sleeps. */
 const REST = 1000
 
-// Cells of the shared memory: signs of life, guarded calls begun and ended (odd: one runs), its limit, when it began
+/** Milliseconds, past its limit, after which a guarded call that still runs has outlived its interruption. */
+const LATE = 1000
+
+// Cells of the shared memory: signs of life, guarded calls begun and ended (odd: one runs; negative: it is being ended), its limit, when it began
 const BEAT = 0
 const GUARD = 1
 const LIMIT = 2
@@ -38,7 +41,7 @@ function clock (): number {
  * The thread's own code: it gets to the thread as text, so that the thread needs no file, no loader,
  * and starts in a few milliseconds from source as well as from the build. It may use nothing from outside.
  */
-function watch (require: NodeJS.Require, cells: Int32Array, port: MessagePort, id: string, tick: number, stallMs: number, clock: () => number): void {
+function watch (require: NodeJS.Require, cells: Int32Array, port: MessagePort, id: string, tick: number, stallMs: number, lateMs: number, clock: () => number): void {
   const inspector = require('node:inspector') as typeof import('node:inspector')
   const { writeSync } = require('node:fs') as typeof import('node:fs')
   let beat = -1
@@ -47,6 +50,7 @@ function watch (require: NodeJS.Require, cells: Int32Array, port: MessagePort, i
   let guard = 0
   let looks = 0
   let looking = false
+  let ending = false
   let told = false
   let top: { file: string } | undefined
   let timer: NodeJS.Timeout | undefined
@@ -70,6 +74,32 @@ function watch (require: NodeJS.Require, cells: Int32Array, port: MessagePort, i
     })
   }
 
+  /**
+   * Ends code whose interruption was lost. If the main thread answers from the midst of the call so late, none is
+   * pending: it would have come first. Mostly V8 cannot evaluate anything then, after what it had ended. The mark is
+   * only set while the call runs, which then waits for its end.
+   */
+  function end (guard: number): void {
+    if (ending || inspector.url() !== undefined) return
+    const session = new inspector.Session()
+    try {
+      session.connectToMainThread()
+    } catch {
+      return
+    }
+    ending = true
+    const done = (): void => {
+      ending = false
+      session.disconnect()
+    }
+    const expression = `globalThis[Symbol.for('dramatis.looks')].get('${id}')?.(${guard}) ?? '[]'`
+    session.post('Runtime.evaluate', { expression, returnByValue: true, silent: true }, (error, answer) => {
+      const within = error !== null || String(answer.result.value).includes('{"file":"watchdog",')
+      if (within && Atomics.compareExchange(cells, 1, guard, -guard) === guard) session.post('Runtime.terminateExecution', done)
+      else done()
+    })
+  }
+
   function check (): void {
     const now = performance.now()
     const currentGuard = Atomics.load(cells, 1)
@@ -83,6 +113,7 @@ function watch (require: NodeJS.Require, cells: Int32Array, port: MessagePort, i
       looks++
       look(guard)
     }
+    if (guard % 2 === 1 && clock() - Atomics.load(cells, 3) > Atomics.load(cells, 2) + lateMs) end(guard)
     const currentBeat = Atomics.load(cells, 0)
     if (currentBeat !== beat) {
       beat = currentBeat
@@ -149,6 +180,8 @@ export class WatchdogThread {
   readonly #id = randomUUID()
   #stalled: Sighting['frames'] | undefined
   #seen: { guard: number, frames: Sighting['frames'] } | undefined
+  /** Of the call that runs, or ran last: odd. */
+  #guard = -1
   #ready: Promise<void> = Promise.resolve()
 
   constructor (options: WatchdogThreadOptions) {
@@ -162,7 +195,7 @@ export class WatchdogThread {
   start (): void {
     if (this.#worker !== undefined) return
     const { port1, port2 } = new MessageChannel()
-    const code = `const { workerData } = require('node:worker_threads'); const __name = value => value; (${watch.toString()})(require, workerData.cells, workerData.port, '${this.#id}', ${TICK}, ${this.#options.stallMs}, ${clock.toString()})`
+    const code = `const { workerData } = require('node:worker_threads'); const __name = value => value; (${watch.toString()})(require, workerData.cells, workerData.port, '${this.#id}', ${TICK}, ${this.#options.stallMs}, ${LATE}, ${clock.toString()})`
     const worker = this.#worker = new Worker(code, {
       eval: true,
       execArgv: [],
@@ -206,21 +239,29 @@ export class WatchdogThread {
     await worker?.terminate()
   }
 
-  /** Says that a guarded call begins; the returned function, that it ended. */
-  guard (ms: number): () => void {
+  /** Says that a guarded call begins. */
+  begin (ms: number): void {
     const cells = this.#cells
     Atomics.store(cells, LIMIT, ms)
     Atomics.store(cells, BEGAN, clock())
-    Atomics.add(cells, GUARD, 1)
-    return () => {
-      Atomics.add(cells, GUARD, 1)
-      Atomics.add(cells, BEAT, 1)
-    }
+    this.#guard += 2
+    Atomics.store(cells, GUARD, this.#guard)
+  }
+
+  /** Says that it has run to its end. False: too late, the thread is about to interrupt it. */
+  finish (): boolean {
+    return Atomics.compareExchange(this.#cells, GUARD, this.#guard, this.#guard + 1) === this.#guard
+  }
+
+  /** After the call, however it ended. */
+  end (): void {
+    Atomics.store(this.#cells, GUARD, this.#guard + 1)
+    Atomics.add(this.#cells, BEAT, 1)
   }
 
   /** Where the guarded call that was just interrupted had been seen. */
   sighting (): Sighting['frames'] {
-    return this.#seen?.guard === Atomics.load(this.#cells, GUARD) ? this.#seen.frames : []
+    return this.#seen?.guard === this.#guard ? this.#seen.frames : []
   }
 
   /** @param guard the call that was running when the thread asked; 0: none, but the loop stood still; -1: only to try */

@@ -1,13 +1,14 @@
 /**
  * Interrupts character code that holds the event loop. V8 ends a script that runs inside a context
  * longer than its `timeout`, whatever functions of whatever realm it has called by then; so the code
- * is called by a one-line script in an empty context of its own. That costs threads, 100 to 150 us of CPU,
+ * is called by a one-line script in an empty context of its own. That costs a thread, 50 to 100 us of CPU,
  * but no flag, and cannot be caught by the code.
  *
- * One such script is not enough. V8 interrupts once; if that hits what the {@link WatchdogThread} evaluates
- * in the midst of the code (or what anybody else does who inspects the process), it ends this and the code
- * goes on for ever. So there is a second script around the first, whose time is up later.
+ * V8 interrupts once. If that hits what the {@link WatchdogThread} evaluates in the midst of the code (or what
+ * anybody else does who inspects the process), it ends this and the code goes on; then that thread interrupts it
+ * again. While a debugger is attached the thread looks away, and a second such script stands around the first.
  */
+import inspector from 'node:inspector'
 import vm from 'node:vm'
 import { FairShare } from './fair-share.js'
 import { WatchdogThread, type Sighting } from './watchdog-thread.js'
@@ -24,6 +25,9 @@ export class Interrupted extends Error {
     this.frames = frames
   }
 }
+
+/** How long code that ended by itself is held for an interruption that is on its way. Milliseconds. */
+const DOOM_MS = 1000
 
 /** How long calls gather after others were made. */
 const GATHER_MS = 5
@@ -58,17 +62,20 @@ export class Watchdog {
       } catch (error) {
         outcome = { error }
       }
+      // Here it does no harm; a moment later it would hit whatever runs then
+      if (!this.#thread.finish()) hold(DOOM_MS)
     }
     this.#ms = ms
-    const done = this.#thread.guard(ms)
+    const debugged = inspector.url() !== undefined
+    this.#thread.begin(ms)
     try {
-      this.#enter(() => { this.#script.runInContext(this.#outerBox, { timeout: 2 * ms }) })
+      this.#enter(() => { this.#script.runInContext(debugged ? this.#outerBox : this.#box, { timeout: debugged ? 2 * ms : ms }) })
     } catch {
       // Nothing that the code throws gets here
       throw new Interrupted(ms, this.#thread.sighting())
     } finally {
       this.#job = undefined
-      done()
+      this.#thread.end()
     }
     if (outcome !== undefined && 'value' in outcome) return outcome.value
     throw outcome?.error
@@ -123,4 +130,9 @@ export class Watchdog {
       current?.reject(interrupted)
     }
   }
+}
+
+function hold (ms: number): void {
+  const end = performance.now() + ms
+  while (performance.now() < end);
 }

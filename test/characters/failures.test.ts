@@ -192,6 +192,17 @@ setInterval(() => {}, 1000)`, { eval: true, execArgv: [], workerData: cell })
   await t.rejects(prompt(registry, 'loops'), { code: 'timeout' }, 'and all is as before')
 })
 
+t.test('a wait that cannot be interrupted ends its call when it is over, and nothing else', async t => {
+  const { registry } = await open(t, {
+    'a.ts': character('waits', { body: '(globalThis as any).process.getBuiltinModule(\'node:child_process\').execSync(\'sleep 1.5\')\n return \'x\'' })
+  }, { limits: { syncMs: 100 } })
+  for (let n = 0; n < 2; n++) {
+    await t.rejects(prompt(registry, 'waits'), { code: 'timeout' })
+    // Whatever was on its way to the call would meet this
+    for (let turn = 0; turn < 20; turn++) await new Promise(resolve => setImmediate(resolve))
+  }
+})
+
 t.test('tools fail as prompts do, and imports within them are errors where they stand', async t => {
   const tool = (name: string, body: string) => `{ name: '${name}', description: '', parameters: {}, async run (args: any) { ${body} } }`
   const { registry } = await open(t, {
