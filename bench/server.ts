@@ -17,14 +17,17 @@ export interface BenchServer {
   stop (): Promise<void>
 }
 
+/** How `npm start` runs Node. */
+export const flags = ['--enable-source-maps', '--max-semi-space-size=32']
+
 /** The standalone server, local engines and all, as `npm start` runs it. */
 export function startServer (environment: Record<string, string> = {}): Promise<BenchServer> {
-  return start(['--enable-source-maps', join(packageRoot, 'dist', 'server.js')], { PORT: '0', LOG_LEVEL: 'warn', ...environment })
+  return start([...flags, join(packageRoot, 'dist', 'server.js')], { PORT: '0', LOG_LEVEL: 'warn', ...environment })
 }
 
-/** The plugin with engines that cost nothing, for what is not about them; the model answers with the first line of its system prompt. `flags` are Node's. */
-export function startPlugin (options: object = {}, flags: readonly string[] = []): Promise<BenchServer> {
-  return start([...flags, '--input-type=module', '--eval', `
+/** The plugin with engines that cost nothing, for what is not about them; the model answers with the first line of its system prompt. `nodeFlags` default to those of `npm start`. */
+export function startPlugin (options: object = {}, nodeFlags: readonly string[] = flags): Promise<BenchServer> {
+  return start([...nodeFlags, '--input-type=module', '--eval', `
     import Fastify from 'fastify'
     import dramatis from ${JSON.stringify(join(packageRoot, 'dist', 'app.js'))}
     const engine = { name: 'canned', voices: ['one'], async * detect () {}, async * transcribe () {}, async * synthesize () {} }

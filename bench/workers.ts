@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { WebSocket } from 'ws'
 import { packageRoot } from '../lib/package-root.js'
 import { percentile, round, type Figure } from './figure.js'
-import { start, type BenchServer } from './server.js'
+import { flags, start, type BenchServer } from './server.js'
 
 const SESSIONS = 400
 const WARM_UP_MS = 5000
@@ -36,7 +36,7 @@ export default async function ({ quick }: { json: boolean, quick: boolean }): Pr
 }
 
 async function measure (workers: number, seconds: number): Promise<{ turns: number, uneven: number }> {
-  const server = await start(['--enable-source-maps', join(packageRoot, 'dist', 'server.js')], {
+  const server = await start([...flags, join(packageRoot, 'dist', 'server.js')], {
     PORT: '0', LOG_LEVEL: 'warn', WORKERS: String(workers), EVENT_LOOP_LAG_MS: '0', STT_BASE_URL: 'http://127.0.0.1:9', STT_MODEL: 'x', TTS_BASE_URL: 'http://127.0.0.1:9', TTS_MODEL: 'x'
   })
   const sockets: WebSocket[] = []

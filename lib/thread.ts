@@ -18,7 +18,11 @@ export function threadUrl (base: string, name: string): URL {
 
 /** Starts a worker from a {@link threadUrl}. */
 export function startThread (entry: URL, options: WorkerOptions = {}): Worker {
-  return new Worker(entry, { ...options, execArgv: [...options.execArgv ?? process.execArgv, ...tsxArguments(entry)] })
+  const loader = tsxArguments(entry)
+  if (loader.length === 0 && options.execArgv === undefined) return new Worker(entry, options)
+  // What is inherited is not checked, what is given is: sizes of the heap are the whole process's, and no thread may be given them
+  const inherited = process.execArgv.filter(argument => !argument.startsWith('--max-'))
+  return new Worker(entry, { ...options, execArgv: [...options.execArgv ?? inherited, ...loader] })
 }
 
 /** Where Node has no synchronous module hooks, tsx leaves worker threads without its loader. */

@@ -21,7 +21,7 @@ export class ServerProcess {
     // What the tsx command adds; with `--import tsx` alone, worker threads do not load TypeScript.
     const loader = ['--require', join(tsx, 'preflight.cjs'), '--import', pathToFileURL(join(tsx, 'loader.mjs')).href]
     if (buggy) loader.push('--import', pathToFileURL(join(packageRoot, 'test', 'support', 'buggy.mjs')).href)
-    this.child = spawn(process.execPath, [...loader, join(packageRoot, 'server.ts')], {
+    this.child = spawn(process.execPath, ['--max-semi-space-size=32', ...loader, join(packageRoot, 'server.ts')], {
       cwd: packageRoot,
       env: { PATH: process.env.PATH, HOME: process.env.HOME, PORT: '0', ...environment }
     })
