@@ -11,6 +11,7 @@ import dramatis from './app.js'
 import { withoutKeys } from './lib/access/api-keys.js'
 import { isClaimed } from './lib/characters/crashes.js'
 import { EngineError } from './lib/engines/engine.js'
+import { nodeName } from './lib/cluster/create.js'
 import { readEnvironment, type ServerSettings } from './lib/environment.js'
 import { LimitOptions, OptionsError } from './lib/options.js'
 import { threadUrl } from './lib/thread.js'
@@ -61,7 +62,7 @@ async function startMany (settings: ServerSettings, how: StartOptions): Promise<
   const { host, port, tls, workers, logLevel, options } = settings
   const log = pino({ level: logLevel })
   const primary = new Primary({
-    entry: threadUrl(import.meta.url, 'worker'), workers, host, port, sessions: options.limits?.sessions ?? LimitOptions.properties.sessions.default, log
+    entry: threadUrl(import.meta.url, 'worker'), workers, host, port, sessions: options.limits?.sessions ?? LimitOptions.properties.sessions.default, node: nodeName(options.cluster ?? {}), log
   })
   // What happens while it starts, too, must leave no process behind.
   process.once('exit', () => primary.kill())

@@ -1,5 +1,6 @@
 import type { Server } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { RemoteStore } from './lib/cluster/remote-store.js'
 import { readEnvironment } from './lib/environment.js'
 import { Connections } from './lib/workers/connections.js'
 import { Link } from './lib/workers/link.js'
@@ -17,9 +18,16 @@ const LAST_MS = 200
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
 
 try {
-  const { sessions } = JSON.parse(process.argv[2]!) as { sessions: number }
+  const { sessions, node, workers } = JSON.parse(process.argv[2]!) as { sessions: number, node: string, workers: number }
   const settings = readEnvironment(process.env)
   settings.options.limits = { ...settings.options.limits, sessions }
+  settings.options.cluster = { ...settings.options.cluster, node }
+  let store: RemoteStore | null = null
+  if (settings.options.cluster.redisUrl === undefined) {
+    store = new RemoteStore(call => link.send({ op: 'store', call }), workers)
+    // While the other process is busy this one may begin: it is told when it can.
+    Object.assign(settings.options.cluster, { store, optional: true })
+  }
   const fastify = await createServer(settings, async instance => {
     // The channel is there by the time that anybody asks.
     await instance.register(machine, { link: { ask: what => link.ask(what) } })
@@ -27,6 +35,7 @@ try {
   const link = new Link(process, (message, socket) => {
     if (message.op === 'keys') fastify.dramatisReloadKeys()
     if (message.op === 'drain') end()
+    if (message.op === 'stored') store?.hear(message.reply)
     if (message.op !== 'connection') return
     link.send({ op: 'taken', id: message.id })
     // Whoever is gone already is none; but it is done with.
@@ -50,7 +59,10 @@ try {
     close().catch(error => fastify.log.error(error, 'The session process did not end well')).finally(() => setImmediate(() => process.exit()))
   }
   // Whoever listened is gone: nobody new can come.
-  process.on('disconnect', end)
+  process.on('disconnect', () => {
+    store?.lost()
+    end()
+  })
   goOnAfterFaults(fastify.log)
   await fastify.ready()
   link.send({ op: 'ready' })

@@ -60,7 +60,7 @@ export const Environment = Type.Object({
   REDIS_URL: Type.Optional(Type.String({ pattern: '^rediss?://', description: 'Redis or Valkey in which the servers of a fleet meet (docs/cluster.md).', expected: 'a URL that starts with redis:// or rediss://' })),
   REDIS_PREFIX: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9._:-]{1,64}$', description: 'What all keys in Redis begin with.', expected: '1 to 64 letters, digits and . _ : -' })),
   REDIS_OPTIONAL: Type.Optional(OneOf('true', 'false')),
-  NODE_NAME: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9._-]{1,64}$', description: 'Name of this server in the fleet.', expected: '1 to 64 letters, digits and . _ -' })),
+  NODE_NAME: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9._-]{1,64}$', description: 'Name of this server in the fleet; with WORKERS what the names of its processes begin with.', expected: '1 to 64 letters, digits and . _ -' })),
   NODE_LEASE_SECONDS: Type.Optional(Type.Number({ minimum: 0.5, maximum: 3600, description: 'Silence after which a server of the fleet counts as dead.' })),
   TRACING: Type.Optional(OneOf('true', 'false')),
   STRICT: Type.Optional(OneOf('true', 'false')),
@@ -92,6 +92,8 @@ export function readEnvironment (given: Record<string, string | undefined>): Ser
 
   const { HOST: host, PORT: port, WORKERS: workers, TLS_CERT: cert, TLS_KEY: key } = values
   if ((cert === undefined) !== (key === undefined)) throw new OptionsError('TLS_CERT and TLS_KEY go together: only one of them is set.')
+  // Each session process appends a number of its own.
+  if (workers > 1 && (values.NODE_NAME?.length ?? 0) > 60) throw new OptionsError('NODE_NAME is too long: with WORKERS it may have 60 characters.')
   const apiKeys = list(values.API_KEYS)
   if (apiKeys.length === 0 && values.KEYS_FILE === undefined && !LOOPBACK.test(host) && values.ALLOW_ANONYMOUS !== 'true') {
     throw new OptionsError(`API_KEYS is empty, and HOST ${host} can be reached from other machines: set API_KEYS or KEYS_FILE, or ALLOW_ANONYMOUS=true to let everybody in.`)

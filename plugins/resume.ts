@@ -8,7 +8,7 @@ export default fp(async function resume (fastify) {
     store,
     node,
     // A store elsewhere has bounds of its own.
-    room: cluster.redisUrl === undefined ? { entries: limits.sessions * 4, bytes: limits.resumeTotalBytes } : undefined,
+    room: cluster.redisUrl === undefined ? { entries: limits.sessions * 4 * (store.share ?? 1), bytes: limits.resumeTotalBytes } : undefined,
     seconds: limits.resumeSeconds,
     sessionSeconds: limits.sessionSeconds,
     maxBytes: limits.resumeBytes,

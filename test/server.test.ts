@@ -170,6 +170,7 @@ t.test('each variable sets its option, and a wrong value is named', async t => {
   })) {
     t.throws(() => readEnvironment({ [name]: value }), { code: 'invalid_options', message: new RegExp(`^${name}\\b.*`) }, name)
   }
+  t.throws(() => readEnvironment({ WORKERS: '2', NODE_NAME: 'n'.repeat(61) }), { message: /^NODE_NAME is too long/ })
 })
 
 t.test('what holds the event loop for ever is told on standard error, by its file', async t => {

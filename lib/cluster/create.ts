@@ -17,7 +17,7 @@ export function createStore ({ store, redisUrl, prefix }: ClusterSettings): Stor
 }
 
 /** A name that no other server has: that of the machine, and some digits, as a machine may run several. */
-export function nodeName ({ node }: ClusterSettings): string {
+export function nodeName ({ node }: { node?: string | undefined }): string {
   return node ?? `${hostname().replace(/[^\w.-]/g, '-').slice(0, 48)}-${randomBytes(3).toString('hex')}`
 }
 

@@ -100,11 +100,16 @@ export interface Page<T> {
 export type Message = Record<string, unknown> & { type: string }
 
 /**
- * What the servers of a fleet share: in memory where there is one process, Redis where there are several machines.
+ * What the servers of a fleet share: in memory where there is one machine, Redis where there are several.
  * Every promise rejects with a {@link StoreError} while the store cannot be reached, and with nothing else; what
  * was asked may then have happened or not.
  */
 export interface Store {
+  /**
+   * Servers that each have an equal part of what one machine may have, and meet here. What is bounded by a server's
+   * sessions may be so many times as much. Default 1.
+   */
+  readonly share?: number
   /** Connects, where there is something to connect to: rejects if that fails now, and goes on trying. */
   start? (): Promise<void>
   /** Keeps a value, in place of another of that name. `full`: it is too long, or there is no room for it. */

@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Socket } from 'node:net'
+import type { StoreCall, StoreReply } from '../cluster/remote-store.js'
 
 /** What one process wants to know of the other. */
 export type Question = 'metrics' | 'ready'
@@ -23,6 +24,10 @@ export type Message =
   | { op: 'last', metrics: unknown }
   | { op: 'ask', id: number, what: Question }
   | { op: 'answer', id: number, value: unknown }
+  /** It asks the store that this process has. */
+  | { op: 'store', call: StoreCall }
+  /** To a worker: what the store says. */
+  | { op: 'stored', reply: StoreReply }
 
 /** How long an answer may take. Milliseconds. */
 const ANSWER_MS = 3000

@@ -2,6 +2,7 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { setTimeout as sleep } from 'node:timers/promises'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import type { Logger } from '../characters/logger.js'
+import { StoreHost } from '../cluster/store-host.js'
 import type { Question } from './link.js'
 import { addCounts, mergeMetrics, type Snapshot } from './metrics.js'
 import { mergeReadiness, type Readiness } from './readiness.js'
@@ -21,6 +22,8 @@ export interface PrimaryOptions {
   port: number
   /** Sessions that the machine may have; each worker gets its share. */
   sessions: number
+  /** What the names of the workers in the fleet begin with. */
+  node: string
   log: Logger
 }
 
@@ -32,6 +35,8 @@ export class Primary {
   /** By place; those that are being replaced are in `#all` until they have ended. */
   readonly #places: WorkerProcess[] = []
   readonly #all = new Set<WorkerProcess>()
+  /** What the workers share, where there is no Redis. */
+  readonly #store = new StoreHost()
   /** Connections for which there is no worker just now. */
   #waiting: Socket[] = []
   /** What was counted by workers that have ended. */
@@ -105,11 +110,15 @@ export class Primary {
   }
 
   #spawn (place: number): WorkerProcess {
-    const { workers, sessions, entry } = this.#options
+    const { workers, sessions, entry, node } = this.#options
     const share = Math.max(1, Math.floor(sessions / workers) + Number(place < sessions % workers))
+    const guest = this.#store.admit(reply => worker.link.send({ op: 'stored', reply }))
+    const number = this.#freeNumber()
     const worker: WorkerProcess = new WorkerProcess({
       entry,
-      argument: { sessions: share },
+      number,
+      argument: { sessions: share, node: `${node}-${number}`, workers },
+      onStore: call => guest.take(call),
       answers: what => this.#answer(what),
       onLost: sockets => {
         for (const socket of sockets) this.#place(socket)
@@ -118,9 +127,18 @@ export class Primary {
     this.#all.add(worker)
     worker.exited.then(() => {
       this.#all.delete(worker)
+      guest.gone()
       this.#retire(worker.metrics as Snapshot | undefined)
     }, () => {})
     return worker
+  }
+
+  /** One that no worker has: whoever follows one that crashed takes its name over, and what that has left in Redis is forgotten. */
+  #freeNumber (): number {
+    const taken = new Set([...this.#all].map(({ number }) => number))
+    let number = 1
+    while (taken.has(number)) number++
+    return number
   }
 
   /** Replaces the worker of a place when it ends and was not told to. */

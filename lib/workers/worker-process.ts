@@ -1,19 +1,25 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import type { Socket } from 'node:net'
+import type { StoreCall } from '../cluster/remote-store.js'
 import { OptionsError } from '../options.js'
 import { Link, type Question } from './link.js'
 
 export interface WorkerOptions {
   entry: URL
+  /** No other that lives has it. */
+  number: number
   /** What the entry is told, as JSON. */
   argument: unknown
   answers: (what: Question) => Promise<unknown>
+  /** It asks for what all session processes share. */
+  onStore: (call: StoreCall) => void
   /** Its connections that had not arrived when it ended. */
   onLost: (sockets: Socket[]) => void
 }
 
 /** A session process, as the one that listens knows it. */
 export class WorkerProcess {
+  readonly number: number
   readonly child: ChildProcess
   readonly link: Link
   /** Rejects with the line that says why it cannot start. */
@@ -33,7 +39,8 @@ export class WorkerProcess {
   /** Connections on their way, by number. */
   readonly #under = new Map<number, Socket>()
 
-  constructor ({ entry, argument, answers, onLost }: WorkerOptions) {
+  constructor ({ entry, number, argument, answers, onStore, onLost }: WorkerOptions) {
+    this.number = number
     this.child = fork(entry, [JSON.stringify(argument)], { serialization: 'advanced' })
     let fault = 'A session process ended before it was ready.'
     let resolve!: () => void
@@ -56,6 +63,8 @@ export class WorkerProcess {
         case 'last':
           this.metrics = message.metrics
           return
+        case 'store':
+          return onStore(message.call)
         case 'load':
           this.#sessions = message.sessions
           this.#settled = message.settled
