@@ -51,9 +51,13 @@ export class MemoryStore implements Store {
     return this.#values.get(space, name)
   }
 
-  async take (space: string, name: string): Promise<Fields | null> {
+  async take (space: string, name: string, holder?: string): Promise<Fields | null> {
     this.#check()
-    return this.#values.take(space, name)
+    const fields = this.#values.take(space, name)
+    const node = holder === undefined ? undefined : fields?.[holder]
+    if (node === undefined || this.#hearing(node).length > 0) return fields
+    const { [holder!]: gone, ...rest } = fields!
+    return rest
   }
 
   async delete (space: string, name: string): Promise<boolean> {
@@ -155,7 +159,7 @@ export class MemoryStore implements Store {
     this.#check()
     const text = JSON.stringify(message)
     if (Buffer.byteLength(text) > MESSAGE_BYTES) return 0
-    const hearing = [...this.#listeners].filter(({ node }) => to === null || node === to)
+    const hearing = this.#hearing(to)
     // Each gets a copy, later, as if it had come from elsewhere.
     for (const listener of hearing) {
       setImmediate(() => { if (this.#listeners.has(listener)) listener.onMessage(JSON.parse(text) as Message) })
@@ -185,6 +189,10 @@ export class MemoryStore implements Store {
 
   #names (): string[] {
     return [...this.#nodes.keys()].sort()
+  }
+
+  #hearing (to: string | null): { node: string, onMessage: (message: Message) => void }[] {
+    return [...this.#listeners].filter(({ node }) => to === null || node === to)
   }
 
   #of ({ node, instance }: Holder): Node | undefined {

@@ -150,8 +150,11 @@ const scripts = {
   // space, name
   get: 'return fieldsOf(valueOf(ARGV[1], ARGV[2]))',
 
+  // space, name, a field with the name of a node, if any
   take: `
     local key = valueOf(ARGV[1], ARGV[2])
+    local holder = ARGV[3] and redis.call('HGET', key, '.' .. ARGV[3])
+    if holder and redis.call('PUBSUB', 'NUMSUB', P .. 'to:' .. holder)[2] == 0 then redis.call('HDEL', key, '.' .. ARGV[3]) end
     local fields = fieldsOf(key)
     redis.call('DEL', key)
     leaveRoom(ARGV[1], ARGV[2])

@@ -49,8 +49,8 @@ export class RedisStore implements Store {
     return toFields(await this.#run('get', space, name))
   }
 
-  async take (space: string, name: string): Promise<Fields | null> {
-    return toFields(await this.#run('take', space, name))
+  async take (space: string, name: string, holder?: string): Promise<Fields | null> {
+    return toFields(await this.#run('take', space, name, ...holder === undefined ? [] : [holder]))
   }
 
   async delete (space: string, name: string): Promise<boolean> {

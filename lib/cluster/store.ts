@@ -121,8 +121,12 @@ export interface Store {
    */
   patch (space: string, name: string, change: { set?: Fields, remove?: string[] }, ttlMs: number): Promise<'kept' | 'gone' | 'full'>
   get (space: string, name: string): Promise<Fields | null>
-  /** Gets and deletes: of several who take a value at once, one gets it. */
-  take (space: string, name: string): Promise<Fields | null>
+  /**
+   * Gets and deletes: of several who take a value at once, one gets it.
+   *
+   * @param holder a field with the name of a node: left out if nobody listens there, and nobody needs to be told
+   */
+  take (space: string, name: string, holder?: string): Promise<Fields | null>
   /** Whether it was there. */
   delete (space: string, name: string): Promise<boolean>
 

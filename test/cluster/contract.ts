@@ -32,6 +32,21 @@ export function storeContract (t: Test, make: (t: Test) => Promise<{ store: Stor
     t.strictSame(taken.filter(value => value !== null), [{ v: '1' }])
   })
 
+  t.test('who takes a value learns which node holds it only if that one listens', async t => {
+    const { store, other } = await make(t)
+    const value = { at: 'a', v: '1' }
+    await store.put('resume', 'a', value, 60_000)
+    t.strictSame(await other.take('resume', 'a', 'at'), { v: '1' })
+    const stop = await store.listen('a', () => {})
+    await store.put('resume', 'a', value, 60_000)
+    t.strictSame(await other.take('resume', 'a', 'at'), value)
+    await store.put('resume', 'a', { v: '1' }, 60_000)
+    t.strictSame(await other.take('resume', 'a', 'at'), { v: '1' }, 'nobody holds it')
+    await stop()
+    await store.put('resume', 'a', value, 60_000)
+    t.strictSame(await other.take('resume', 'a', 'at'), { v: '1' })
+  })
+
   t.test('a patch changes fields, and brings back nothing that was taken', async t => {
     const { store, other } = await make(t)
     await store.put('resume', 'a', { session: '{}', one: '1', two: '2' }, 60_000)

@@ -95,11 +95,7 @@ t.test('a Redis that was away, and came back empty, has every session again with
 t.test('a finished item is one command, a session four beside them, and nothing of it is in the clear but its words', { skip: withoutRedis }, async t => {
   const redis = await RedisServer.start(t)
   const [a] = await fleet(t, redis, ['a']) as [FleetNode]
-  const monitor = spawn('redis-cli', ['-p', String(redis.port), 'MONITOR'])
-  t.teardown(() => monitor.kill())
-  let seen = ''
-  monitor.stdout.on('data', chunk => { seen += chunk })
-  await eventually(async () => seen.includes('OK'))
+  const commands = await watch(t, redis)
   const client = await a.connect(undefined, '?resume=new')
   for (let turn = 0; turn < 5; turn++) await client.ask('Hello')
   await client.update({ instructions: 'Be kind.' })
@@ -107,11 +103,45 @@ t.test('a finished item is one command, a session four beside them, and nothing 
   client.socket.terminate()
   await client.closed
   await eventually(async () => (await a.directory()).size === 0)
-  redis.ask('ECHO', 'over')
-  await eventually(async () => seen.includes('"over"'))
-  // Those of scripts are inside of one command; of the rest, a beat is no session's.
-  const own = seen.split('\n').filter(line => / \[0 [^l]/.test(line) && (line.includes('"resume"') || line.includes(idOf(client))))
+  const seen = await commands()
+  const own = seen.filter(line => line.includes('"resume"') || line.includes(idOf(client)))
   t.ok(own.length <= 10 + 4, own.join('\n'))
-  t.notMatch(seen, resumeOf(client).token)
-  t.notMatch(seen, KEY)
+  t.notMatch(seen.join('\n'), resumeOf(client).token)
+  t.notMatch(seen.join('\n'), KEY)
 })
+
+t.test('a session of a server that died takes five commands to come back and to close', { skip: withoutRedis }, async t => {
+  const redis = await RedisServer.start(t)
+  const [a, b] = await fleet(t, redis, ['a', 'b']) as [FleetNode, FleetNode]
+  const client = await a.connect(undefined, '?resume=new')
+  await client.ask('Hello')
+  await eventually(async () => redis.ask('KEYS', 'dramatis:value:resume:*') !== '')
+  a.child.kill('SIGKILL')
+  await client.closed
+  await eventually(async () => redis.ask('PUBSUB', 'NUMSUB', 'dramatis:to:a').endsWith('0') && (await b.directory()).size === 0)
+  const commands = await watch(t, redis)
+  const again = await b.connect(undefined, back(client))
+  t.strictSame(await words(again), ['Hello', 'You said: Hello'])
+  again.socket.terminate()
+  await again.closed
+  await eventually(async () => (await b.directory()).size === 0)
+  const own = (await commands()).filter(line => !/"dramatis" "1000" "" ""|"dramatis" "50" "" ""|"ECHO"|"2000" "[01]" "\d+"$/.test(line))
+  t.equal(own.length, 5, own.join('\n'))
+})
+
+/**
+ * Commands that Redis gets from now on, until the returned function is called. Those of scripts are inside of one, and
+ * the text of a script that it did not know yet is no command more.
+ */
+async function watch (t: Test, redis: RedisServer): Promise<() => Promise<string[]>> {
+  const monitor = spawn('redis-cli', ['-p', String(redis.port), 'MONITOR'])
+  t.teardown(() => monitor.kill())
+  let seen = ''
+  monitor.stdout.on('data', chunk => { seen += chunk })
+  await eventually(async () => seen.includes('OK'))
+  return async () => {
+    redis.ask('ECHO', 'over')
+    await eventually(async () => seen.includes('"over"'))
+    return seen.split('\n').filter(line => / \[0 [^l]/.test(line) && !line.includes('"EVAL"'))
+  }
+}

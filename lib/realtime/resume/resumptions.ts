@@ -67,11 +67,11 @@ export class Resumptions {
     const key = keyOf(token, owner)
     // What it has said until now is kept, if it can be.
     await this.#live.get(key)?.session.leave()
-    const fields = await store.take(SPACE, key).catch(cause => { throw new RealtimeError('resume_unavailable', { param: 'resume', cause }) })
+    const fields = await store.take(SPACE, key, holderField).catch(cause => { throw new RealtimeError('resume_unavailable', { param: 'resume', cause }) })
     const snapshot = fields === null ? null : readSnapshot(fields)
     if (snapshot === null) throw notFound()
     const { [holderField]: holder, ...kept } = fields!
-    // It frees its place, if it lives.
+    // It frees its place; of one that died the store tells no name.
     if (holder !== undefined && holder !== node) await tell?.(holder, key).catch(error => fault?.(error))
     return this.#resumption(owner, snapshot, async () => { await store.put(SPACE, key, kept, seconds * 1000) })
   }
