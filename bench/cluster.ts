@@ -35,7 +35,7 @@ export default async function ({ quick }: { json: boolean, quick: boolean }): Pr
       ...await opening(alone, fleet[0]!, quick ? 200 : 1000),
       ...await race(fleet),
       ...await outage(redis, fleet, quick ? 5 : 30),
-      ...await death(fleet, quick ? 20 : 200)
+      ...await death(redis, fleet, quick ? 20 : 200)
     ]
   } finally {
     for (const end of ends.reverse()) await end()
@@ -107,43 +107,72 @@ async function outage (redis: RedisServer, fleet: BenchServer[], seconds: number
   ]
 }
 
-/** One of three servers is killed; ends that one. */
-async function death (fleet: BenchServer[], each: number): Promise<Figure[]> {
+/** One of three servers is killed, and the clients of its sessions come back to the others at once; ends that one. */
+async function death (redis: RedisServer, fleet: BenchServer[], each: number): Promise<Figure[]> {
   while ((await directory(fleet[0]!)).length > 0) await delay(20)
   const own = []
-  for (const server of fleet) own.push((await Promise.all(Array.from({ length: each }, async () => await connect(server)))).filter(client => client !== null))
+  for (const server of fleet) own.push((await Promise.all(Array.from({ length: each }, async () => await connect(server, 'any', '?resume=new')))).filter(client => client !== null))
+  await Promise.all(own.flat().map(async client => await client.ask()))
+  // The end of an answer is written right behind it.
+  while (kept(redis) < 3 * each) await delay(50)
   const all = (await directory(fleet[0]!)).length
   fleet[2]!.child.kill('SIGKILL')
   const since = performance.now()
-  while ((await directory(fleet[0]!)).length > 2 * each) await delay(20)
+  const lost = own[2]!
+  const again = await Promise.all(lost.map(async (client, index) => {
+    await client.closed
+    return await connect(fleet[index % 2]!, 'any', `?resume=${client.created.session.resume.token}`)
+  }))
+  const back = (performance.now() - since) / 1000
+  const whole = again.filter((client, index) => {
+    const { id, resume } = client?.created.session ?? {}
+    return id === lost[index]!.created.session.id && resume.resumed === true && resume.item_count === 2
+  })
+  while ((await directory(fleet[0]!)).some(({ node }) => node === 'c')) await delay(20)
   const left = (performance.now() - since) / 1000
   const others = [...own[0]!, ...own[1]!]
-  await Promise.all(others.map(async client => await client.ask()))
+  const live = [...others, ...again.filter(client => client !== null)]
+  await Promise.all(live.map(async client => await client.ask()))
   const noticed = others.filter(client => !client.open).length
   const count = (await directory(fleet[0]!)).length
-  for (const client of others) client.socket.terminate()
+  for (const client of live) client.socket.terminate()
   return [
     { name: 'sessions of a killed server leave the directory after', value: round(left), unit: 's', limit: LEASE_SECONDS, note: `lease ${LEASE_SECONDS} s; ${all} sessions before, ${count} after` },
+    { name: 'sessions of a killed server taken up on another', value: round(100 * whole.length / each), unit: '%', floor: 100, note: `${whole.length} of ${each}, with all they had said, ${round(back)} s after it was killed` },
     { name: 'other sessions that noticed', value: noticed, unit: '', limit: 0 }
   ]
 }
 
-async function directory (server: BenchServer): Promise<string[]> {
-  const ids: string[] = []
+/** Sessions that can be taken up, with both a question and an answer. */
+function kept (redis: RedisServer): number {
+  return Number(redis.ask('EVAL', `
+    local count = 0
+    for _, key in ipairs(redis.call('KEYS', 'dramatis:value:resume:*')) do
+      local items = 0
+      for _, field in ipairs(redis.call('HKEYS', key)) do if string.sub(field, 1, 6) == '.item:' then items = items + 1 end end
+      if items == 2 then count = count + 1 end
+    end
+    return count`, '0'))
+}
+
+async function directory (server: BenchServer): Promise<{ id: string, node: string }[]> {
+  const sessions: { id: string, node: string }[] = []
   let after: string | null = ''
   while (after !== null) {
     const response = await fetch(`${server.url}/v1/sessions?limit=1000${after === '' ? '' : `&after=${encodeURIComponent(after)}`}`, { headers: key('any') })
-    const page = await response.json() as { data: { id: string }[], next: string | null }
-    for (const { id } of page.data) ids.push(id)
+    const page = await response.json() as { data: { id: string, node: string }[], next: string | null }
+    sessions.push(...page.data)
     after = page.next
   }
-  return ids
+  return sessions
 }
 
 class Client {
   readonly socket: WebSocket
   readonly closed: Promise<void>
   open = true
+  /** The first event. */
+  created: any
   #done: (() => void) | null = null
 
   constructor (socket: WebSocket) {
@@ -164,11 +193,14 @@ class Client {
 }
 
 /** Null: it was refused. */
-function connect ({ url }: BenchServer, name = 'any'): Promise<Client | null> {
+function connect ({ url }: BenchServer, name = 'any', query = ''): Promise<Client | null> {
   return new Promise(resolve => {
-    const socket = new WebSocket(`${url.replace('http', 'ws')}/v1/realtime`, { headers: key(name) })
+    const socket = new WebSocket(`${url.replace('http', 'ws')}/v1/realtime${query}`, { headers: key(name) })
     const client = new Client(socket)
-    socket.once('message', () => resolve(client))
+    socket.once('message', data => {
+      client.created = JSON.parse(String(data))
+      resolve(client)
+    })
     socket.on('error', () => resolve(null))
   })
 }
