@@ -84,7 +84,7 @@ function opened (socket: WebSocket, { origin }: URL): Promise<void> {
       let body = ''
       response.on('data', chunk => { body += chunk })
       response.on('end', () => {
-        reject(new ConnectError(`${origin} lets nobody in: ${messageOf(body) ?? `HTTP ${response.statusCode}`}`))
+        reject(new ConnectError(`${origin} refuses: ${messageOf(body) ?? `HTTP ${response.statusCode}`}`))
         socket.terminate()
       })
     })

