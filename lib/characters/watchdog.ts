@@ -30,7 +30,7 @@ export class Interrupted extends Error {
 const DOOM_MS = 1000
 
 /** How long calls gather after others were made. */
-const GATHER_MS = 5
+const GATHER_MS = 10
 
 export class Watchdog {
   readonly #box: vm.Context
