@@ -157,7 +157,7 @@ t.test('purge is idempotent, and ends running calls at once', async t => {
 t.test('the old namespace is purged only when nothing of it runs any more', async t => {
   const { registry, events } = await open(t, {
     'a.ts': character('a', {
-      body: 'await new Promise(resolve => setTimeout(resolve, 40)); (globalThis as any).process.emit(\'ended-for-test\'); return \'late\''
+      body: '(globalThis as any).process.emit(\'begun-for-test\'); await new Promise(resolve => setTimeout(resolve, 40)); (globalThis as any).process.emit(\'ended-for-test\'); return \'late\''
     })
   }, { limits: { ...limits, settleMs: 5000 } })
   let purgedBefore: boolean | undefined
@@ -165,8 +165,11 @@ t.test('the old namespace is purged only when nothing of it runs any more', asyn
     purgedBefore = events.some(({ type }) => type === 'purged')
     resolve()
   }))
+  const begun = new Promise<void>(resolve => process.once('begun-for-test' as never, resolve))
   const call = registry.first()!.systemPrompt(never)
   const settled = t.rejects(call, { name: 'RealtimeError' }, 'the session does not wait for it')
+  // Prompts gather: one that has not begun when its cast goes never does
+  await begun
   await registry.reload('default')
   await settled
   await ended
