@@ -113,8 +113,8 @@ export function readSource (path: string, root: string): Source | undefined {
   const { descriptor, file, stamp } = opened
   try {
     if (stamp.size > MAX_FILE) throw new Error(`The file is larger than ${MAX_FILE} bytes.`)
-    const text = readFileSync(descriptor, 'utf8')
-    return { file, text, hash: createHash('sha256').update(text).digest('base64url'), stamp }
+    const bytes = readFileSync(descriptor)
+    return { file, text: bytes.toString('utf8'), hash: createHash('sha256').update(bytes).digest('base64url'), stamp }
   } finally {
     closeSync(descriptor)
   }

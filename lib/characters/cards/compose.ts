@@ -1,7 +1,7 @@
 /** The prompt that a card comes to: its own words in their order, what the lorebook adds, what comes after the conversation. */
 import type { Note } from '../loaded-character.js'
 import type { Card } from './card.js'
-import type { LoreEntry } from './lorebook.js'
+import type { LoreEntry } from './lore-entry.js'
 import { expand, type MacroScope } from './macros.js'
 import type { Position } from './decorators.js'
 

@@ -15,7 +15,7 @@ export class Fields {
   /** Whether it says anything of this name. */
   has (key: string): boolean {
     const value = this.#value[key]
-    return Object.hasOwn(this.#value, key) && value !== undefined && value !== null
+    return value !== undefined && value !== null && Object.hasOwn(this.#value, key)
   }
 
   isText (key: string): boolean {
@@ -25,11 +25,11 @@ export class Fields {
   /** Empty if it is absent. */
   text (key: string): string {
     if (!this.has(key)) return ''
-    return this.#checkText(this.#value[key], [key])
+    return this.#checkText(this.#value[key], key)
   }
 
   texts (key: string): string[] {
-    return this.list(key, cardLimits.list).map((value, index) => this.#checkText(value, [key, String(index)]))
+    return this.list(key, cardLimits.list).map((value, index) => this.#checkText(value, key, index))
   }
 
   /** Text, or a list of texts as lines. */
@@ -89,11 +89,13 @@ export class Fields {
     return [...this.#path, ...keys].reduce((name, key) => /^\d+$/.test(key) ? `${name}[${key}]` : name === '' ? key : `${name}.${key}`, '')
   }
 
-  #checkText (value: unknown, keys: readonly string[]): string {
+  /** Asked of every text of a card: names are put together only for those that are wrong. */
+  #checkText (value: unknown, key: string, index?: number): string {
+    if (typeof value === 'string' && value.length <= cardLimits.text && !value.includes('\0')) return value
+    const keys = index === undefined ? [key] : [key, String(index)]
     if (typeof value !== 'string') throw this.wrong(keys, 'text', value)
-    if (value.length > cardLimits.text) throw new CardProblem(`${this.name(keys)}: longer than ${cardLimits.text} characters.`, { path: [...this.#path, ...keys] })
-    if (value.includes('\0')) throw new CardProblem(`${this.name(keys)}: has a NUL character.`, { path: [...this.#path, ...keys] })
-    return value
+    const fault = value.length > cardLimits.text ? `longer than ${cardLimits.text} characters` : 'has a NUL character'
+    throw new CardProblem(`${this.name(keys)}: ${fault}.`, { path: [...this.#path, ...keys] })
   }
 
   #checkObject (value: unknown, keys: readonly string[]): Json {
