@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { ServerProcess } from '../support/process.js'
 import { eventually, FleetNode, idOf } from '../support/fleet.js'
-import { RedisServer, withoutRedis } from '../support/redis.js'
+import { RedisServer, selfSigned, withoutRedis } from '../support/redis.js'
 import { refusal } from '../support/refusal.js'
 
 const KEY = 'sk-of-the-fleet'
@@ -97,4 +97,25 @@ t.test('a server whose Redis is down ends with one line, or starts degraded if t
   await redis.resume()
   await eventually(async () => await store() === undefined)
   t.match(await (await fetch(`${url}/v1/nodes`)).json(), { data: [{ name: 'late', status: 'ready' }] })
+})
+
+t.test('a Redis with a password that speaks TLS is used by who knows the one and trusts the other', { skip: withoutRedis }, async t => {
+  const { cert, key } = selfSigned(t.testdir())
+  const redis = await RedisServer.start(t, { password: 'a-word-of-redis', cert, key })
+  // No local engines: they take long to load.
+  const nobody = { STT_BASE_URL: 'http://127.0.0.1:9', STT_MODEL: 'x', TTS_BASE_URL: 'http://127.0.0.1:9', TTS_MODEL: 'x' }
+  const start = (environment: Record<string, string>) => ServerProcess.start(t, { REDIS_URL: redis.url, NODE_EXTRA_CA_CERTS: cert, ...nobody, ...environment })
+  const [left, right] = [start({ NODE_NAME: 'left' }), start({ NODE_NAME: 'right' })]
+  await right.port()
+  const nodes = await (await fetch(`http://127.0.0.1:${await left.port()}/v1/nodes`)).json()
+  t.match(nodes, { data: [{ name: 'left' }, { name: 'right' }] })
+
+  const wrong = start({ REDIS_URL: redis.url.replace('a-word', 'another-word'), LOG_LEVEL: 'silent' })
+  t.match(await wrong.exited, { code: 1 })
+  t.match(wrong.output, /^Redis at rediss:\/\/127\.0\.0\.1:\d+ cannot be used: WRONGPASS .*\n$/)
+  t.notMatch(wrong.output + left.output, /a(nother)?-word/)
+
+  const doubting = start({ NODE_EXTRA_CA_CERTS: '', LOG_LEVEL: 'silent' })
+  t.match(await doubting.exited, { code: 1 })
+  t.match(doubting.output, /^Redis at rediss:\/\/127\.0\.0\.1:\d+ cannot be used: self-signed certificate\.? .*\n$/)
 })

@@ -1,4 +1,4 @@
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -10,24 +10,43 @@ import type { Test } from 'tap'
 /** Why tests with Redis are left out; false: they are not. */
 export const withoutRedis = spawnSync('redis-server', ['--version']).status === 0 ? false : 'redis-server is not installed: apt-get install redis-server'
 
+export interface RedisSecurity {
+  password: string
+  /** Files of PEM; it speaks TLS alone then. */
+  cert: string
+  key: string
+}
+
+/** A certificate for 127.0.0.1 that nobody has signed, in a folder. */
+export function selfSigned (folder: string): { cert: string, key: string } {
+  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
+  execFileSync('openssl', [
+    'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1', '-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', cert
+  ], { stdio: 'ignore' })
+  return { cert, key }
+}
+
 /** A Redis of a test's own, on a port of its own, without anything on disk; ended with the test. */
 export class RedisServer {
   readonly port: number
+  readonly #security: RedisSecurity | null
   #child: ChildProcess | null = null
 
-  private constructor (port: number) {
+  private constructor (port: number, security: RedisSecurity | null) {
     this.port = port
+    this.#security = security
   }
 
-  static async start (t: Pick<Test, 'teardown'>): Promise<RedisServer> {
-    const redis = new RedisServer(await freePort())
+  static async start (t: Pick<Test, 'teardown'>, security: RedisSecurity | null = null): Promise<RedisServer> {
+    const redis = new RedisServer(await freePort(), security)
     t.teardown(() => redis.stop())
     await redis.resume()
     return redis
   }
 
   get url (): string {
-    return `redis://127.0.0.1:${this.port}`
+    const { password } = this.#security ?? {}
+    return password === undefined ? `redis://127.0.0.1:${this.port}` : `rediss://:${password}@127.0.0.1:${this.port}`
   }
 
   get pid (): number {
@@ -47,7 +66,11 @@ export class RedisServer {
   /** Starts it again, on the same port. */
   async resume (): Promise<void> {
     const folder = mkdtempSync(join(tmpdir(), 'dramatis-redis-'))
-    const child = spawn('redis-server', ['--port', String(this.port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const { password, cert, key } = this.#security ?? {}
+    const listen = password === undefined
+      ? ['--port', String(this.port)]
+      : ['--port', '0', '--tls-port', String(this.port), '--tls-cert-file', cert!, '--tls-key-file', key!, '--tls-auth-clients', 'no', '--requirepass', password]
+    const child = spawn('redis-server', [...listen, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder], { stdio: ['ignore', 'pipe', 'inherit'] })
     this.#child = child
     child.once('close', () => rmSync(folder, { recursive: true, force: true }))
     let output = ''
