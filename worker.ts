@@ -1,6 +1,7 @@
 import type { Server } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RemoteStore } from './lib/cluster/remote-store.js'
+import { remoteEngines } from './lib/engines/local/remote-engines.js'
 import { readEnvironment } from './lib/environment.js'
 import { Connections } from './lib/workers/connections.js'
 import { Link } from './lib/workers/link.js'
@@ -18,7 +19,7 @@ const LAST_MS = 200
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
 
 try {
-  const { sessions, node, workers } = JSON.parse(process.argv[2]!) as { sessions: number, node: string, workers: number }
+  const { sessions, node, workers, engines } = JSON.parse(process.argv[2]!) as { sessions: number, node: string, workers: number, engines: string }
   const settings = readEnvironment(process.env)
   settings.options.limits = { ...settings.options.limits, sessions }
   settings.options.cluster = { ...settings.options.cluster, node }
@@ -30,7 +31,7 @@ try {
   }
   const fastify = await createServer(settings, async instance => {
     // The channel is there by the time that anybody asks.
-    await instance.register(machine, { link: { ask: what => link.ask(what) } })
+    await instance.register(machine, { link: { ask: what => link.ask(what) }, engines: remoteEngines(engines) })
   })
   const link = new Link(process, (message, socket) => {
     if (message.op === 'keys') fastify.dramatisReloadKeys()

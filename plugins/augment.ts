@@ -7,6 +7,7 @@ import type { Fleet } from '../lib/cluster/fleet.js'
 import type { Engines } from '../lib/engines/engine.js'
 import type { Health } from '../lib/engines/health.js'
 import type { Guard } from '../lib/engines/guard/engines.js'
+import type { SharedEngines } from '../lib/engines/local/engine-channel.js'
 import type { Metrics } from '../lib/metrics.js'
 import type { Overload } from '../lib/overload.js'
 import type { Options } from '../lib/options.js'
@@ -30,6 +31,8 @@ declare module 'fastify' {
     dramatisAdmissions: Admissions
     dramatisFleet: Fleet
     dramatisEngines: Engines
+    /** Local engines that several processes share, where they do. */
+    dramatisSharedEngines?: SharedEngines
     dramatisHealth (): Promise<Health>
     dramatisGuard: Guard
     dramatisLibrary: CharacterLibrary

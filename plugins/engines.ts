@@ -13,7 +13,7 @@ const PATIENCE_MS = 8000
  * `fastify.dramatisHealth` asks them how they are, for all who want to know.
  */
 export default fp(async function engines (fastify) {
-  const { engines, fallbacks, policies, own } = createEngines(fastify.dramatisOptions)
+  const { engines, fallbacks, policies, own } = createEngines(fastify.dramatisOptions, fastify.dramatisSharedEngines)
   const all: Engine[] = [...Object.values(engines), ...Object.values(fallbacks).filter(engine => engine !== undefined)]
   const guard = guardEngines({ engines, fallbacks, policies, observer: fastify.dramatisMetrics.engines })
   fastify.decorate('dramatisGuard', guard)

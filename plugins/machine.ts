@@ -2,20 +2,24 @@ import { randomUUID } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Registry } from 'prom-client'
+import type { SharedEngines } from '../lib/engines/local/engine-channel.js'
 import type { Link, Question } from '../lib/workers/link.js'
 import type { Readiness } from '../lib/workers/readiness.js'
 
 export interface MachineOptions {
   /** To the process that knows all workers. */
   link: Pick<Link, 'ask'>
+  /** The local engines of all workers. */
+  engines: SharedEngines
 }
 
 /** Marks the questions of this process to itself: nobody outside can guess it. */
 const own = randomUUID()
 const OWN = 'x-own-health'
 
-/** In a session process that is one of several: `/metrics` and the health of all of them, whichever is asked. Before the routes. */
-export default fp<MachineOptions>(async function machine (fastify, { link }) {
+/** In a session process that is one of several: what it shares with the others, and `/metrics` and the health of all of them, whichever is asked. Before the routes. */
+export default fp<MachineOptions>(async function machine (fastify, { link, engines }) {
+  fastify.decorate('dramatisSharedEngines', engines)
   fastify.addHook('onSend', async (request, reply, payload) => {
     const url = request.routeOptions.url
     if (request.headers[OWN] === own || request.method !== 'GET' || url === undefined) return payload

@@ -6,6 +6,7 @@ import type { Fallbacks } from './guard/engines.js'
 import type { Policy, Stage } from './guard/policy.js'
 import { createKyutaiStt } from './kyutai/stt.js'
 import { createKyutaiTts } from './kyutai/tts.js'
+import type { SharedEngines } from './local/engine-channel.js'
 import { createLocalStt } from './local/stt.js'
 import { createLocalTts } from './local/tts.js'
 import { createLocalVad } from './local/vad.js'
@@ -23,19 +24,23 @@ export interface CreatedEngines {
   own: Engine[]
 }
 
-/** The engines that options ask for. Nothing is loaded yet. */
-export function createEngines (options: Pick<Options, 'llm' | 'stt' | 'tts' | 'vad'>): CreatedEngines {
+/**
+ * The engines that options ask for. Nothing is loaded yet.
+ *
+ * @param shared the local ones of several processes; none: this process loads its own
+ */
+export function createEngines (options: Pick<Options, 'llm' | 'stt' | 'tts' | 'vad'>, shared?: SharedEngines): CreatedEngines {
   const own: Engine[] = []
   const made = <T extends Engine>(engine: T): T => {
     own.push(engine)
     return engine
   }
-  const stt = (given: SpeechSettings | SttEngine): SttEngine => 'transcribe' in given ? given : made(createStt(given))
+  const stt = (given: SpeechSettings | SttEngine): SttEngine => 'transcribe' in given ? given : made(createStt(given, shared))
   const llm = (given: LlmSettings | LlmEngine): LlmEngine => 'generate' in given ? given : made(createLlm(given))
-  const tts = (given: SpeechSettings | TtsEngine): TtsEngine => 'synthesize' in given ? given : made(createTts(given))
+  const tts = (given: SpeechSettings | TtsEngine): TtsEngine => 'synthesize' in given ? given : made(createTts(given, shared))
   return {
     engines: {
-      vad: options.vad ?? made(createLocalVad()),
+      vad: options.vad ?? made(createLocalVad({}, shared)),
       stt: stt(options.stt ?? {}),
       llm: llm(options.llm ?? {}),
       tts: tts(options.tts ?? {})
@@ -59,17 +64,17 @@ function createLlm (options: LlmSettings): LlmEngine {
   }
 }
 
-function createStt (options: SpeechSettings): SttEngine {
+function createStt (options: SpeechSettings, shared: SharedEngines | undefined): SttEngine {
   switch (options.engine ?? (options.baseUrl === undefined ? 'local' : 'openai')) {
-    case 'local': return createLocalStt({ model: options.model })
+    case 'local': return createLocalStt({ model: options.model }, shared)
     case 'openai': return createOpenAiStt({ ...options, firstTokenTimeoutMs: options.firstResultTimeoutMs })
     case 'kyutai': return createKyutaiStt(options)
   }
 }
 
-function createTts (options: SpeechSettings): TtsEngine {
+function createTts (options: SpeechSettings, shared: SharedEngines | undefined): TtsEngine {
   switch (options.engine ?? (options.baseUrl === undefined ? 'local' : 'openai')) {
-    case 'local': return createLocalTts({ model: options.model })
+    case 'local': return createLocalTts({ model: options.model }, shared)
     case 'openai': return createOpenAiTts({ ...options, firstTokenTimeoutMs: options.firstResultTimeoutMs })
     case 'kyutai': return createKyutaiTts(options)
   }

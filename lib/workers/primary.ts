@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import type { Logger } from '../characters/logger.js'
 import { StoreHost } from '../cluster/store-host.js'
+import { EngineProcess } from './engine-process.js'
 import type { Question } from './link.js'
 import { addCounts, mergeMetrics, type Snapshot } from './metrics.js'
 import { mergeReadiness, type Readiness } from './readiness.js'
@@ -37,6 +38,8 @@ export class Primary {
   readonly #all = new Set<WorkerProcess>()
   /** What the workers share, where there is no Redis. */
   readonly #store = new StoreHost()
+  /** Has the local engines of all workers. */
+  #engines: EngineProcess | undefined
   /** Connections for which there is no worker just now. */
   #waiting: Socket[] = []
   /** What was counted by workers that have ended. */
@@ -65,8 +68,9 @@ export class Primary {
           resolve()
         })
       })
+      this.#engines = new EngineProcess(this.#options.log, last => this.#retire(last))
       for (let place = 0; place < workers; place++) this.#places[place] = this.#spawn(place)
-      await Promise.all(this.#places.map(({ ready }) => ready))
+      await Promise.all([this.#engines.ready, ...this.#places.map(({ ready }) => ready)])
     } catch (error) {
       this.#draining = true
       this.kill()
@@ -96,11 +100,13 @@ export class Primary {
       worker.link.send({ op: 'drain' })
       await worker.exited
     }))
+    await this.#engines?.drain()
     this.#close()
   }
 
   kill (): void {
     for (const worker of this.#all) worker.kill()
+    this.#engines?.kill()
     this.#close()
   }
 
@@ -117,7 +123,7 @@ export class Primary {
     const worker: WorkerProcess = new WorkerProcess({
       entry,
       number,
-      argument: { sessions: share, node: `${node}-${number}`, workers },
+      argument: { sessions: share, node: `${node}-${number}`, workers, engines: this.#engines?.path },
       onStore: call => guest.take(call),
       answers: what => this.#answer(what),
       onLost: sockets => {
@@ -205,7 +211,7 @@ export class Primary {
     }))
     await this.#retiring
     const own = await this.#register.getMetricsAsJSON() as unknown as Snapshot
-    const parts = [...[...this.#all].map(({ metrics }) => metrics as Snapshot | undefined), this.#retired, own]
+    const parts = [...[...this.#all].map(({ metrics }) => metrics as Snapshot | undefined), await this.#engines?.metrics(), this.#retired, own]
     return await mergeMetrics(parts.filter(part => part !== undefined))
   }
 

@@ -8,9 +8,12 @@ import { ServerProcess } from '../support/process.js'
 import { samplesOf } from '../support/prometheus.js'
 import { refusal } from '../support/refusal.js'
 import { until } from '../support/until.js'
+import { readClip } from '../support/wav.js'
 
-// Each test starts three processes.
+// Each test starts four processes.
 t.setTimeout(600_000)
+
+const clip = readClip('austen-0880')
 
 interface Machine {
   server: ServerProcess
@@ -21,6 +24,8 @@ interface Machine {
   /** Process of each session, by id. */
   holders: () => Map<string, number>
   workers: () => number[]
+  /** The process that has the local engines. */
+  engines: () => number[]
 }
 
 /** Two session processes, whose model says its last word when it is told to. No engines but those: speech is asked of nobody. */
@@ -47,15 +52,16 @@ async function start (t: Test, environment: Record<string, string> = {}): Promis
       const { pid, session } = JSON.parse(line) as { pid: number, session: string }
       return [session, pid]
     })),
-    workers: () => childrenOf(server.child.pid!)
+    workers: () => childrenOf(server.child.pid!, 'worker.ts'),
+    engines: () => childrenOf(server.child.pid!, 'engine-entry.ts')
   }
 }
 
-function childrenOf (parent: number): number[] {
+function childrenOf (parent: number, entry: string): number[] {
   return readdirSync('/proc').filter(name => /^\d+$/.test(name)).filter(name => {
     try {
       const [state, ppid] = readFileSync(join('/proc', name, 'stat'), 'utf8').replace(/^.*\) /, '').split(' ')
-      return Number(ppid) === parent && state !== 'Z' && readFileSync(join('/proc', name, 'cmdline'), 'utf8').includes('worker.ts')
+      return Number(ppid) === parent && state !== 'Z' && readFileSync(join('/proc', name, 'cmdline'), 'utf8').includes(entry)
     } catch {
       return false
     }
@@ -171,7 +177,7 @@ t.test('SIGHUP with keys that cannot be read replaces nobody', async t => {
 })
 
 t.test('SIGTERM: readiness goes, new sessions are refused, answers finish, exit 0, nobody is left', async t => {
-  const { server, port, connect, finish, workers } = await start(t)
+  const { server, port, connect, finish, workers, engines } = await start(t)
   const clients = await Promise.all(Array.from({ length: 10 }, () => connect()))
   await Promise.all(clients.map(begin))
   const idle = await connect()
@@ -185,14 +191,14 @@ t.test('SIGTERM: readiness goes, new sessions are refused, answers finish, exit 
     t.equal((await client.closed).code, 1001)
   }
   t.match(await server.exited, { code: 0 })
-  t.strictSame(workers(), [])
+  t.strictSame([...workers(), ...engines()], [])
 })
 
 t.test('a second signal ends all at once', async t => {
-  const { server, port, connect, workers } = await start(t)
+  const { server, port, connect, workers, engines } = await start(t)
   const client = await connect()
   await begin(client)
-  const pids = workers()
+  const pids = [...workers(), ...engines()]
   server.child.kill('SIGTERM')
   await eventually(async () => (await fetch(`http://127.0.0.1:${port}/health/ready`)).status === 503)
   server.child.kill('SIGTERM')
@@ -202,12 +208,63 @@ t.test('a second signal ends all at once', async t => {
 })
 
 t.test('the workers of a server that is killed do not outlive it', async t => {
-  const { server, connect, workers } = await start(t)
+  const { server, connect, workers, engines } = await start(t)
   const client = await connect()
-  const pids = workers()
+  const pids = [...workers(), ...engines()]
+  t.equal(pids.length, 3)
   server.child.kill('SIGKILL')
   t.match(await client.closed, { code: 1001 })
   await until(() => pids.every(pid => !isAlive(pid)))
+})
+
+/** Says something aloud, which is recognised and answered aloud; how the answer ended. */
+async function talk (client: TestClient, onSound?: () => void): Promise<string> {
+  client.append(await clip)
+  client.send({ type: 'input_audio_buffer.commit' })
+  client.send({ type: 'response.create' })
+  await client.next('response.output_audio.delta')
+  onSound?.()
+  const { response } = await client.next('response.done')
+  client.forget()
+  return response.status!
+}
+
+t.test('local engines are loaded once for all workers, and outlive what happens to these and to them', async t => {
+  const local = { STT_BASE_URL: '', TTS_BASE_URL: '', STT_MODEL: '', TTS_MODEL: '' }
+  const { server, port, connect, finish, holders, workers, engines } = await start(t, local)
+  finish()
+  const two = async (): Promise<TestClient[]> => {
+    const clients = await Promise.all([connect(), connect()])
+    await Promise.all(clients.map(client => client.update({ type: 'realtime', audio: { input: { turn_detection: null } } })))
+    return clients
+  }
+  const clients = await two()
+  await until(() => holders().size === 2)
+  t.equal(new Set(holders().values()).size, 2, 'one in each worker')
+  const victim = holders().get(idOf(clients[0]!))!
+  t.same(await Promise.all(clients.map(client => talk(client))), ['completed', 'completed'])
+  const [first, ...more] = engines()
+  t.same(more, [])
+  for (const pid of workers()) t.notMatch(readFileSync(`/proc/${pid}/maps`, 'utf8'), /onnxruntime|sherpa/, 'a worker has no engine loaded')
+  t.match(readFileSync(`/proc/${first}/maps`, 'utf8'), /onnxruntime/)
+
+  process.kill(first!, 'SIGKILL')
+  await server.prints(/The engine process ended by itself and is replaced/)
+  t.same(await Promise.all(clients.map(client => talk(client))), ['completed', 'completed'], 'sessions live on')
+  await eventually(async () => (await (await fetch(`http://127.0.0.1:${port}/health/ready`)).json() as { status: string }).status === 'ready')
+
+  const second = engines()
+  process.kill(victim, 'SIGKILL')
+  await clients[0]!.closed
+  t.equal(await talk(clients[1]!), 'completed')
+  server.child.kill('SIGHUP')
+  await server.prints(/All session processes are replaced/)
+  t.same(engines(), second, 'it stays when the workers are replaced')
+  t.same(await Promise.all((await two()).map(client => talk(client))), ['completed', 'completed'])
+
+  server.child.kill('SIGTERM')
+  t.match(await server.exited, { code: 0 })
+  await until(() => [...second, ...workers()].every(pid => !isAlive(pid)))
 })
 
 t.test('what cannot start says so in one line, once, and leaves nothing behind', async t => {

@@ -8,6 +8,7 @@ import { toWav } from '../../lib/audio/wav.js'
 import { createDemoLlm } from '../../lib/engines/demo/llm.js'
 import { createKyutaiStt } from '../../lib/engines/kyutai/stt.js'
 import { createKyutaiTts } from '../../lib/engines/kyutai/tts.js'
+import { remoteEngines } from '../../lib/engines/local/remote-engines.js'
 import { createLocalStt } from '../../lib/engines/local/stt.js'
 import { createLocalTts } from '../../lib/engines/local/tts.js'
 import { createLocalVad } from '../../lib/engines/local/vad.js'
@@ -17,9 +18,13 @@ import { createOpenAiTts } from '../../lib/engines/openai/tts.js'
 import { packageRoot } from '../../lib/package-root.js'
 import { startAudioServer } from '../support/audio-server.js'
 import { startChatServer } from '../support/chat-server.js'
+import { startEngineHost } from '../support/engine-host.js'
 import { startMoshiServer } from '../support/moshi-server.js'
 import { readClip } from '../support/wav.js'
 import { contract, type Subject } from './contract.js'
+
+// Three engines load their models twice.
+t.setTimeout(600_000)
 
 const audio = await readClip('austen-0880')
 
@@ -36,6 +41,16 @@ function test (name: string, create: (t: Test) => Promise<Subject> | Subject): v
 test('vad local', () => ({ stage: 'vad', engine: createLocalVad(), audio }))
 test('stt local', () => ({ stage: 'stt', engine: createLocalStt(), audio }))
 test('tts local', () => ({ stage: 'tts', engine: createLocalTts(), voice: 'rms' }))
+for (const stage of ['vad', 'stt', 'tts'] as const) {
+  test(`${stage} local, in the engine process`, async t => {
+    const { host, path } = await startEngineHost(t)
+    const shared = remoteEngines(path)
+    const held = () => host.streams
+    if (stage === 'vad') return { stage, engine: createLocalVad({}, shared), audio, held }
+    if (stage === 'stt') return { stage, engine: createLocalStt({}, shared), audio, held }
+    return { stage, engine: createLocalTts({}, shared), voice: 'rms', held }
+  })
+}
 test('llm demo', () => ({ stage: 'llm', engine: createDemoLlm() }))
 
 test('llm openai', async t => {

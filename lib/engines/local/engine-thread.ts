@@ -1,27 +1,24 @@
-import type { Worker } from 'node:worker_threads'
-import { startThread } from '../../thread.js'
-import { createExitGate } from './exit-gate.js'
-import { engineError, Outbox, type FromWorker, type ToWorker, type WorkerData } from './rpc.js'
+import type { EngineChannel, OpenChannel } from './engine-channel.js'
+import { engineError, Outbox, type FromWorker, type ToWorker } from './rpc.js'
 import { ThreadStream } from './thread-stream.js'
 
 /** How long a worker may take to finish native work before it is ended by force. */
 const CLOSE_TIMEOUT_MS = 3000
 
 interface Running<Info> {
-  worker: Worker
+  channel: EngineChannel
   outbox: Outbox<ToWorker>
   ready: Promise<Info>
   exited: Promise<void>
 }
 
 /**
- * One worker thread of an engine, with any number of streams. If the worker dies, its open streams
- * fail and the next stream starts a new one. It keeps the process alive only while it has work.
+ * One worker thread of an engine, here or in the engine process, with any number of streams. If the worker dies,
+ * its open streams fail and the next stream starts a new one. It keeps the process alive only while it has work.
  */
 export class EngineThread<Info = undefined> {
   readonly #name: string
-  readonly #entry: URL
-  readonly #options: unknown
+  readonly #open: OpenChannel
   readonly #streams = new Map<number, ThreadStream<unknown>>()
   #running: Running<Info> | undefined
   #closed = false
@@ -29,13 +26,11 @@ export class EngineThread<Info = undefined> {
 
   /**
    * @param name starts the message of every error
-   * @param entry the worker's file, which calls `serve`
-   * @param options handed to the `load` function there
+   * @param open the way to the worker
    */
-  constructor (name: string, entry: URL, options: unknown) {
+  constructor (name: string, open: OpenChannel) {
     this.#name = name
-    this.#entry = entry
-    this.#options = options
+    this.#open = open
   }
 
   /** Open streams. */
@@ -61,8 +56,8 @@ export class EngineThread<Info = undefined> {
     } else if (this.#closed) {
       stream.settle(engineError('engine_unavailable', this.#name, 'is closed'))
     } else {
-      const { worker } = this.#run()
-      worker.ref()
+      const { channel } = this.#run()
+      channel.ref()
       this.#streams.set(id, stream as unknown as ThreadStream<unknown>)
       stream.open(value)
     }
@@ -77,48 +72,44 @@ export class EngineThread<Info = undefined> {
     this.#failAll('is closed')
     running.outbox.add({ op: 'close' })
     running.outbox.flush()
-    running.worker.ref()
-    const timer = setTimeout(() => { running.worker.terminate().catch(() => {}) }, CLOSE_TIMEOUT_MS)
+    running.channel.ref()
+    const timer = setTimeout(() => running.channel.terminate(), CLOSE_TIMEOUT_MS)
     await running.exited
     clearTimeout(timer)
   }
 
   #run (): Running<Info> {
     if (this.#running) return this.#running
-    const gate = createExitGate()
-    const workerData: WorkerData = { options: this.#options, gate: gate.shared }
-    const worker = startThread(this.#entry, { workerData, name: this.#name })
-    const outbox = new Outbox<ToWorker>((messages, transfer) => worker.postMessage(messages, transfer))
     const ready = deferred<Info>()
     // Whoever awaits start() hears of it; a restart tells its streams instead.
     ready.promise.catch(() => {})
     const exited = deferred<void>()
     const lost = (code: 'engine_unavailable' | 'engine_failed', message: string): void => {
       ready.reject(engineError(code, this.#name, message))
-      if (this.#running?.worker !== worker) return
+      if (this.#running !== running) return
       this.#running = undefined
       this.#failAll(message)
     }
-    worker.on('message', (messages: FromWorker[]) => {
-      for (const message of messages) {
-        if (message.op === 'ready') {
-          ready.resolve(message.value as Info)
-          this.#rest()
-        } else if (message.op === 'fault') {
-          lost('engine_unavailable', message.message)
-        } else if (message.op !== 'count') {
-          this.#receive(message)
+    const channel = this.#open(this.#name, {
+      onMessages: messages => {
+        for (const message of messages) {
+          if (message.op === 'ready') {
+            ready.resolve(message.value as Info)
+            this.#rest()
+          } else if (message.op === 'fault') {
+            lost('engine_unavailable', message.message)
+          } else if (message.op !== 'count') {
+            this.#receive(message)
+          }
         }
-      }
+      },
+      onLost: message => lost('engine_failed', message),
+      onExit: exited.resolve
     })
-    worker.on('error', (error) => lost('engine_failed', `the worker broke: ${error.message.split('\n', 1)[0]}`))
-    worker.on('exit', (code) => {
-      gate.release()
-      lost('engine_failed', `the worker ended with code ${code}`)
-      exited.resolve()
-    })
-    this.#running = { worker, outbox, ready: ready.promise, exited: exited.promise }
-    return this.#running
+    const outbox = new Outbox<ToWorker>((messages, transfer) => channel.post(messages, transfer))
+    const running: Running<Info> = { channel, outbox, ready: ready.promise, exited: exited.promise }
+    this.#running = running
+    return running
   }
 
   #receive (message: Exclude<FromWorker, { op: 'ready' | 'fault' | 'count' }>): void {
@@ -144,7 +135,7 @@ export class EngineThread<Info = undefined> {
   }
 
   #rest (): void {
-    if (this.#streams.size === 0) this.#running?.worker.unref()
+    if (this.#streams.size === 0) this.#running?.channel.unref()
   }
 }
 

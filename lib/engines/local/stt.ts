@@ -1,5 +1,6 @@
 import { threadUrl } from '../../thread.js'
 import type { SttEngine, TranscriptChunk } from '../engine.js'
+import { inThread, type SharedEngines } from './engine-channel.js'
 import { EngineThread } from './engine-thread.js'
 
 export interface LocalSttOptions {
@@ -16,8 +17,8 @@ export interface LocalSttOptions {
  * Speech recognition with sherpa-onnx in a worker thread. It decodes in the pauses while audio still
  * arrives, so that at the end of the input the transcript is mostly there.
  */
-export function createLocalStt (options: LocalSttOptions = {}): SttEngine {
-  const thread = new EngineThread('Local speech recognition', threadUrl(import.meta.url, 'stt-worker'), options)
+export function createLocalStt (options: LocalSttOptions = {}, shared?: SharedEngines): SttEngine {
+  const thread = new EngineThread('Local speech recognition', shared?.('stt', options, 1) ?? inThread(threadUrl(import.meta.url, 'stt-worker'), options))
   return {
     name: 'local',
     start: async () => { await thread.start() },

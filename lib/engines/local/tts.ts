@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import { msToSamples } from '../../audio/pcm.js'
 import { threadUrl } from '../../thread.js'
 import type { SpeechChunk, TtsEngine } from '../engine.js'
+import { inThread, type SharedEngines } from './engine-channel.js'
 import { EngineThread } from './engine-thread.js'
 import type { ThreadStream } from './thread-stream.js'
 
@@ -35,10 +36,13 @@ const CHUNK = msToSamples(120)
 const AHEAD = 2
 
 /** Speech with Flite in worker threads, clause by clause, as it is read. */
-export function createLocalTts (options: LocalTtsOptions = {}): TtsEngine {
-  const most = Math.max(1, options.threads ?? Math.min(4, availableParallelism() - 1))
+export function createLocalTts (options: LocalTtsOptions = {}, shared?: SharedEngines): TtsEngine {
+  const all = Math.max(1, options.threads ?? Math.min(4, availableParallelism() - 1))
+  // Of shared ones the process that has them decides which is the least loaded: it knows all streams.
+  const most = shared === undefined ? all : 1
+  const settings = { model: options.model }
   const createThread = (): EngineThread<string[]> =>
-    new EngineThread('Local speech', threadUrl(import.meta.url, 'tts-worker'), { model: options.model })
+    new EngineThread('Local speech', shared?.('tts', settings, all) ?? inThread(threadUrl(import.meta.url, 'tts-worker'), settings))
   const threads = [createThread()]
   let voices: readonly string[] = []
 

@@ -1,5 +1,6 @@
 import { threadUrl } from '../../thread.js'
 import type { SpeechFrame, VadEngine } from '../engine.js'
+import { inThread, type SharedEngines } from './engine-channel.js'
 import { EngineThread } from './engine-thread.js'
 
 export interface LocalVadOptions {
@@ -11,8 +12,8 @@ export interface LocalVadOptions {
  * Voice detection with Silero on `onnxruntime-node`, in one worker thread: frames of all streams
  * that are there at the same time go through one shared model in one run.
  */
-export function createLocalVad (options: LocalVadOptions = {}): VadEngine {
-  const thread = new EngineThread('Local voice detection', threadUrl(import.meta.url, 'vad-worker'), options)
+export function createLocalVad (options: LocalVadOptions = {}, shared?: SharedEngines): VadEngine {
+  const thread = new EngineThread('Local voice detection', shared?.('vad', options, 1) ?? inThread(threadUrl(import.meta.url, 'vad-worker'), options))
   return {
     name: 'local',
     start: async () => { await thread.start() },

@@ -1,0 +1,62 @@
+import type { Transferable } from 'node:worker_threads'
+import { startThread } from '../../thread.js'
+import { createExitGate } from './exit-gate.js'
+import type { FromWorker, ToWorker, WorkerData } from './rpc.js'
+
+/** The way to where an engine runs: a thread of this process, or another process. */
+export interface EngineChannel {
+  post (messages: ToWorker[], transfer: readonly Transferable[]): void
+  /** It keeps the process alive, as it does at first. */
+  ref (): void
+  unref (): void
+  /** Ends it by force. */
+  terminate (): void
+}
+
+export interface ChannelEvents {
+  onMessages (messages: FromWorker[]): void
+  /** The engine at the other end is gone, and why. May be called several times. */
+  onLost (message: string): void
+  /** The other end is done: nothing more comes. */
+  onExit (): void
+}
+
+/** Opens a channel, beyond which the engine loads. */
+export type OpenChannel = (name: string, events: ChannelEvents) => EngineChannel
+
+/** The engines that run in threads of their own. */
+export type LocalEngine = 'vad' | 'stt' | 'tts'
+
+/**
+ * Engines that several processes use together: the way to one of them.
+ *
+ * @param threads most threads that it may have for all of them
+ */
+export type SharedEngines = (engine: LocalEngine, options: object, threads: number) => OpenChannel
+
+/**
+ * An engine in a worker thread of this process.
+ *
+ * @param entry the worker's file, which calls `serve`
+ * @param options handed to the `load` function there
+ */
+export function inThread (entry: URL, options: unknown): OpenChannel {
+  return (name, events) => {
+    const gate = createExitGate()
+    const workerData: WorkerData = { options, gate: gate.shared }
+    const worker = startThread(entry, { workerData, name })
+    worker.on('message', (messages: FromWorker[]) => events.onMessages(messages))
+    worker.on('error', error => events.onLost(`the worker broke: ${error.message.split('\n', 1)[0]}`))
+    worker.on('exit', code => {
+      gate.release()
+      events.onLost(`the worker ended with code ${code}`)
+      events.onExit()
+    })
+    return {
+      post: (messages, transfer) => worker.postMessage(messages, transfer),
+      ref: () => worker.ref(),
+      unref: () => worker.unref(),
+      terminate: () => { worker.terminate().catch(() => {}) }
+    }
+  }
+}

@@ -1,0 +1,78 @@
+import { randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Logger } from '../characters/logger.js'
+import { threadUrl } from '../thread.js'
+import type { Snapshot } from './metrics.js'
+import { WorkerProcess } from './worker-process.js'
+
+/** Between its end and its successor: the first, and the longest while they keep ending. Milliseconds. */
+const RESTART_MS = 50
+const RESTART_MOST_MS = 5000
+
+/** The process that has the local engines of all session processes, as the one that listens knows it; it is replaced when it ends. */
+export class EngineProcess {
+  /** Where it listens: only this user may connect. */
+  readonly path: string
+  readonly #log: Logger
+  readonly #onRetired: (last: Snapshot | undefined) => void
+  #process: WorkerProcess
+  #pause = RESTART_MS
+  #ending = false
+
+  /** @param onRetired told the last metrics of each that has ended */
+  constructor (log: Logger, onRetired: (last: Snapshot | undefined) => void) {
+    this.#log = log
+    this.#onRetired = onRetired
+    this.path = process.platform === 'win32' ? `\\\\.\\pipe\\dramatis-${randomUUID()}` : join(mkdtempSync(join(tmpdir(), 'dramatis-')), 'engines')
+    this.#process = this.#spawn()
+  }
+
+  /** Rejects with the line that says why it cannot start. */
+  get ready (): Promise<void> {
+    return this.#process.ready
+  }
+
+  async metrics (): Promise<Snapshot | undefined> {
+    const engines = this.#process
+    engines.metrics = await engines.link.ask('metrics') ?? engines.metrics
+    return engines.alive ? engines.metrics as Snapshot | undefined : undefined
+  }
+
+  /** Nobody uses it any more. Resolves once it has ended. */
+  async drain (): Promise<void> {
+    this.#ending = true
+    await this.#process.ready.catch(() => {})
+    this.#process.link.send({ op: 'drain' })
+    await this.#process.exited
+    this.#remove()
+  }
+
+  kill (): void {
+    this.#ending = true
+    this.#process.kill()
+    this.#remove()
+  }
+
+  #spawn (): WorkerProcess {
+    const engines = new WorkerProcess({
+      entry: threadUrl(import.meta.url, 'engine-entry'), number: 0, argument: { path: this.path }, answers: async () => undefined, onStore: () => {}, onLost: () => {}
+    })
+    engines.ready.then(() => { this.#pause = RESTART_MS }, () => {})
+    engines.exited.then(async () => {
+      this.#onRetired(engines.metrics as Snapshot | undefined)
+      if (this.#ending) return
+      this.#log.error({ process: engines.child.pid }, 'The engine process ended by itself and is replaced')
+      await sleep(this.#pause)
+      this.#pause = Math.min(2 * this.#pause, RESTART_MOST_MS)
+      if (!this.#ending) this.#process = this.#spawn()
+    }).catch(error => this.#log.error({ err: error }, 'The engine process was not replaced'))
+    return engines
+  }
+
+  #remove (): void {
+    if (process.platform !== 'win32') rmSync(dirname(this.path), { recursive: true, force: true })
+  }
+}
