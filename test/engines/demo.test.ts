@@ -185,6 +185,15 @@ t.test('tools', async t => {
     t.same(await call('What is the weather in New York?', { tools: [...tools, weather] }), { name: 'get_weather', arguments: { city: 'New York' } })
   })
 
+  t.test('asked to hand over, it does, and who goes on greets instead of answering the note', async t => {
+    const handOver: LlmTool = { name: 'hand_over', parameters: { type: 'object', properties: { to: { type: 'string', enum: ['Bob', 'Cleo'] }, message: { type: 'string' } }, required: ['to'] } }
+    t.strictSame(callOf(await run({ messages: [{ role: 'user', content: 'Please hand over to Cleo.' }], tools: [handOver] })), { name: 'hand_over', arguments: { to: 'Cleo' } })
+    const note = '[Bob hands the conversation over to you, Lantern Lou. Bob tells you: "They ask how tall the lighthouse is." Go on now.]'
+    const said = textOf(await run({ messages: [{ role: 'user', content: 'Please hand over to Lou.' }, { role: 'user', content: note }], tools: [handOver] }))
+    t.match(said, /Mind the step/)
+    t.notMatch(said, /hands the conversation/)
+  })
+
   t.test('an example that is nothing but its argument takes any answer, but no courtesy and no question', async t => {
     const quiz: LlmCharacter = { name: 'Quill', examples: [{ user: 'Saturn', character: '{result}', tool: { name: 'answer', arguments: { text: 'Saturn' } } }] }
     const tools = [{ name: 'answer', parameters: { type: 'object', properties: { text: { type: 'string' } }, required: ['text'] } }]
