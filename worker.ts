@@ -36,6 +36,7 @@ try {
   const link = new Link(process, (message, socket) => {
     if (message.op === 'keys') fastify.dramatisReloadKeys()
     if (message.op === 'drain') end()
+    if (message.op === 'refuse') refuse()
     if (message.op === 'stored') store?.hear(message.reply)
     if (message.op !== 'connection') return
     link.send({ op: 'taken', id: message.id })
@@ -45,6 +46,12 @@ try {
   }, what => answerFor(fastify, what))
   const connections = new Connections(fastify.server as Server, (sessions, settled) => link.send({ op: 'load', sessions, settled }))
   let ending = false
+
+  /** Lets answers finish, closes all sessions, and stays to say so. */
+  const refuse = (): void => {
+    const { dramatisSessions: sessions, dramatisOptions: { limits } } = fastify
+    if (!sessions.draining) sessions.drain(limits.drainSeconds).catch(error => fastify.log.error(error, 'drain failed'))
+  }
 
   /** Lets answers finish, closes all sessions, and ends the process. */
   const end = (): void => {

@@ -17,12 +17,17 @@ export interface MachineOptions {
 const own = randomUUID()
 const OWN = 'x-own-health'
 
-/** In a session process that is one of several: what it shares with the others, and `/metrics` and the health of all of them, whichever is asked. Before the routes. */
+/** In a session process that is one of several: what it shares with the others, and `/metrics`, the health and the drain of all of them, whichever is asked. Before the routes. */
 export default fp<MachineOptions>(async function machine (fastify, { link, engines }) {
   fastify.decorate('dramatisSharedEngines', engines)
   fastify.addHook('onSend', async (request, reply, payload) => {
     const url = request.routeOptions.url
-    if (request.headers[OWN] === own || request.method !== 'GET' || url === undefined) return payload
+    if (request.headers[OWN] === own || url === undefined) return payload
+    if (request.method === 'POST' && url.endsWith('/v1/drain') && reply.statusCode === 202) {
+      const sessions = await link.ask('drained')
+      return sessions === undefined ? payload : JSON.stringify({ status: 'draining', sessions })
+    }
+    if (request.method !== 'GET') return payload
     if (url.endsWith('/metrics')) return await link.ask('metrics') ?? payload
     if (!url.endsWith('/health/ready')) return payload
     const readiness = await link.ask('ready') as Readiness | undefined

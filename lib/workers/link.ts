@@ -3,13 +3,15 @@ import type { Socket } from 'node:net'
 import type { StoreCall, StoreReply } from '../cluster/remote-store.js'
 
 /** What one process wants to know of the other. */
-export type Question = 'metrics' | 'ready'
+export type Question = 'metrics' | 'ready' | 'drained'
 
 export type Message =
   /** To a worker: a connection, which comes along, is its own. */
   | { op: 'connection', id: number }
   /** To a worker: let answers finish, close all sessions, end. */
   | { op: 'drain' }
+  /** To a worker: the same, but stay to say so. */
+  | { op: 'refuse' }
   /** To a worker: read the keys file again. */
   | { op: 'keys' }
   /** It takes connections. */

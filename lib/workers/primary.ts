@@ -48,6 +48,7 @@ export class Primary {
   #rolling: Promise<void> | null = null
   #again = false
   #draining = false
+  #refusing = false
 
   constructor (options: PrimaryOptions) {
     this.#options = options
@@ -84,6 +85,7 @@ export class Primary {
   /** Reads the keys again, and replaces the workers, one after another, each when its successor is ready. */
   restart (): void {
     for (const { link } of this.#all) link.send({ op: 'keys' })
+    this.#refusing = false
     this.#again = true
     this.#rolling ??= this.#roll().catch((error: Error) => {
       this.#options.log.error({}, `The session processes are not replaced: ${error.message} Those that run go on.`)
@@ -131,6 +133,7 @@ export class Primary {
       }
     })
     this.#all.add(worker)
+    worker.ready.then(() => { if (this.#refusing) worker.link.send({ op: 'refuse' }) }, () => {})
     worker.exited.then(() => {
       this.#all.delete(worker)
       guest.gone()
@@ -201,7 +204,19 @@ export class Primary {
     for (const socket of this.#waiting.splice(0)) this.#place(socket)
   }
 
+  /** An operator drains: as one process that was asked, the machine takes nobody in until it is restarted. */
+  #refuse (): number {
+    this.#refusing = true
+    let sessions = 0
+    for (const worker of this.#all) {
+      worker.link.send({ op: 'refuse' })
+      sessions += worker.sessions
+    }
+    return sessions
+  }
+
   async #answer (what: Question): Promise<unknown> {
+    if (what === 'drained') return this.#refuse()
     return what === 'metrics' ? await this.#metrics() : await this.#readiness()
   }
 

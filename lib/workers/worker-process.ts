@@ -32,7 +32,8 @@ export class WorkerProcess {
   /** Ends as it was told to. */
   ending = false
   alive = true
-  #sessions = 0
+  /** Sessions it has. */
+  sessions = 0
   #settled = 0
   #handed = 0
   #onSettled: (() => void) | null = null
@@ -66,7 +67,7 @@ export class WorkerProcess {
         case 'store':
           return onStore(message.call)
         case 'load':
-          this.#sessions = message.sessions
+          this.sessions = message.sessions
           this.#settled = message.settled
           if (this.#settled === this.#handed) this.#onSettled?.()
       }
@@ -90,7 +91,7 @@ export class WorkerProcess {
 
   /** Sessions it has, and connections it was given of which it is not yet known what they are. */
   get load (): number {
-    return this.#sessions + this.#handed - this.#settled
+    return this.sessions + this.#handed - this.#settled
   }
 
   give (socket: Socket): void {
