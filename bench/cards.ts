@@ -1,14 +1,17 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { join } from 'node:path'
-import { CardFiles } from '../lib/characters/cards/files.js'
-import { Fields } from '../lib/characters/cards/fields.js'
-import { LoreMemory, Lorebook } from '../lib/characters/cards/lorebook.js'
-import { createCharacterLibrary } from '../lib/characters/library.js'
 import { contain, damages, v1, v2, v3, type Container } from '../test/support/cards.js'
 import { anyV1, anyV2, anyV3 } from '../test/support/generated-cards.js'
 import { temporaryDirectory } from './cast.js'
 import { percentile, round, type Figure } from './figure.js'
+
+/** As built: what runs a source from here adds to each of its functions. */
+const built = <T>(name: string) => import(new URL(`../dist/lib/characters/${name}.js`, import.meta.url).href) as Promise<T>
+const { CardFiles } = await built<typeof import('../lib/characters/cards/files.js')>('cards/files')
+const { Fields } = await built<typeof import('../lib/characters/cards/fields.js')>('cards/fields')
+const { LoreMemory, Lorebook } = await built<typeof import('../lib/characters/cards/lorebook.js')>('cards/lorebook')
+const { createCharacterLibrary } = await built<typeof import('../lib/characters/library.js')>('library')
 
 const WORDS = 'river stone lamp tower ship bell storm winter garden letter clock horse iron silver market bridge forest king queen road'.split(' ')
 

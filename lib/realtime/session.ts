@@ -13,6 +13,7 @@ import { parseClientEvent } from './events/parse.js'
 import type { ClientItem } from './events/items.js'
 import type { ResponseOptions } from './events/response-object.js'
 import type { SessionObject, SessionUpdate } from './events/session-object.js'
+import { countGarbage, Haste } from './frame-garbage.js'
 import { refreshCharacters } from './handlers/characters.js'
 import { handle } from './handlers/table.js'
 import { createId } from './ids.js'
@@ -24,7 +25,6 @@ import { ownerOf } from './memory.js'
 import { Outbox } from './outbox.js'
 import { planResponse } from './plan.js'
 import type { ResponsePlan } from './response.js'
-import { countRefused } from './refused-frames.js'
 import { Responses } from './responses.js'
 import type { Checkpoints } from './resume/checkpoints.js'
 import type { Resumption } from './resume/resumptions.js'
@@ -57,6 +57,7 @@ export class RealtimeSession {
   readonly #turns: Turns
   readonly #window: ContextWindow
   readonly #throttle: Throttle
+  readonly #haste = new Haste()
   /** Bytes of a frame below which nothing in it can be too long. */
   readonly #sizesMatterFrom: number
   readonly #options: SessionOptions
@@ -186,11 +187,13 @@ export class RealtimeSession {
     try {
       // What there is no room for is not even read: a client that goes on sending makes no garbage.
       this.listener.admit(length)
+      const { positionMs } = this.listener
       this.listener.append(appendedAudio(frame))
+      if (this.#haste.hear(this.listener.positionMs - positionMs)) countGarbage(frame.length)
       return true
     } catch (error) {
       if (!(error instanceof RealtimeError) || error.code !== 'input_audio_buffer_full' || !isPlainAppend(frame)) return false
-      countRefused(frame.length)
+      countGarbage(frame.length)
       this.fail(error, null)
       return true
     }

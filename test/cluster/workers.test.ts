@@ -5,6 +5,7 @@ import t, { type Test } from 'tap'
 import { startChatServer } from '../support/chat-server.js'
 import { TestClient, textOf } from '../support/client.js'
 import { ServerProcess } from '../support/process.js'
+import { moduleFile } from '../support/program.js'
 import { samplesOf } from '../support/prometheus.js'
 import { refusal } from '../support/refusal.js'
 import { until } from '../support/until.js'
@@ -52,8 +53,8 @@ async function start (t: Test, environment: Record<string, string> = {}): Promis
       const { pid, session } = JSON.parse(line) as { pid: number, session: string }
       return [session, pid]
     })),
-    workers: () => childrenOf(server.child.pid!, 'worker.ts'),
-    engines: () => childrenOf(server.child.pid!, 'engine-entry.ts')
+    workers: () => childrenOf(server.child.pid!, moduleFile('worker')),
+    engines: () => childrenOf(server.child.pid!, moduleFile('lib/workers/engine-entry'))
   }
 }
 

@@ -18,13 +18,12 @@ import { startChatServer } from '../support/chat-server.js'
 import { runCommand } from '../support/command.js'
 import { Inbox } from '../support/inbox.js'
 import { ServerProcess } from '../support/process.js'
+import { loader, moduleFile } from '../support/program.js'
 import { RedisServer, withoutRedis } from '../support/redis.js'
 import { startServer } from '../support/server.js'
 import { left, name, take, takeOne, type Block } from './blocks.js'
 
 const run = promisify(execFile)
-const tsx = join(packageRoot, 'node_modules', 'tsx', 'dist')
-const loader = ['--require', join(tsx, 'preflight.cjs'), '--import', pathToFileURL(join(tsx, 'loader.mjs')).href]
 const { scripts, overrides, allowScripts, peerDependencies } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8'))
 
 /** A folder in which programs find the packages that their authors have installed. */
@@ -40,8 +39,8 @@ async function runProgram (folder: string, source: string, port: number): Promis
   const file = join(folder, 'program.ts')
   writeFileSync(file, source
     .replaceAll('127.0.0.1:8000', `127.0.0.1:${port}`)
-    .replaceAll('\'dramatis/client\'', JSON.stringify(pathToFileURL(join(packageRoot, 'lib', 'client', 'index.ts')).href))
-    .replaceAll('\'dramatis\'', JSON.stringify(pathToFileURL(join(packageRoot, 'app.ts')).href))
+    .replaceAll('\'dramatis/client\'', JSON.stringify(pathToFileURL(moduleFile('lib/client/index')).href))
+    .replaceAll('\'dramatis\'', JSON.stringify(pathToFileURL(moduleFile('app')).href))
     .replace('\'./my-cast\'', JSON.stringify(join(packageRoot, 'characters')))
     .replace('port: 3000', 'port: 0'))
   return (await run(process.execPath, [...loader, file], { timeout: 60_000, cwd: folder })).stdout

@@ -1,5 +1,5 @@
 // A server of a fleet, in a process of its own: `fleet-node.ts '{ options of the plugin, clockMs }'`. Its engines answer at once.
-const { clockMs = 0, ...options } = JSON.parse(process.argv[2]!) as { clockMs?: number }
+const { clockMs = 0, app: url, ...options } = JSON.parse(process.argv[2]!) as { clockMs?: number, app: string }
 
 const Clock = Date
 globalThis.Date = class extends Clock {
@@ -13,7 +13,7 @@ globalThis.Date = class extends Clock {
 } as DateConstructor
 
 const { default: Fastify } = await import('fastify')
-const { default: dramatis } = await import('../../app.js')
+const { default: dramatis } = await import(url) as typeof import('../../app.js')
 const { cannedEngines } = await import('./engines.js')
 
 const app = Fastify({ logger: { level: 'warn' } })

@@ -7,8 +7,7 @@ import type { Test } from 'tap'
 import type { DramatisOptions } from '../../app.js'
 import { packageRoot } from '../../lib/package-root.js'
 import { TestClient } from './client.js'
-
-const tsx = join(packageRoot, 'node_modules', 'tsx', 'dist')
+import { loader, moduleFile } from './program.js'
 
 export interface Answer { status: number, body: any }
 
@@ -29,9 +28,8 @@ export class FleetNode {
   /** @param clockMs how far its clock is ahead of the others' */
   static async start (t: Test, options: DramatisOptions, key?: string, clockMs = 0): Promise<FleetNode> {
     const child = spawn(process.execPath, [
-      '--require', join(tsx, 'preflight.cjs'), '--import', pathToFileURL(join(tsx, 'loader.mjs')).href,
-      join(packageRoot, 'test', 'support', 'fleet-node.ts'),
-      JSON.stringify({ ...options, clockMs, limits: { drainSeconds: 0, ...options.limits } })
+      ...loader, join(packageRoot, 'test', 'support', 'fleet-node.ts'),
+      JSON.stringify({ ...options, app: pathToFileURL(moduleFile('app')).href, clockMs, limits: { drainSeconds: 0, ...options.limits } })
     ], { cwd: packageRoot, stdio: ['ignore', 'pipe', 'pipe'] })
     let output = ''
     const gone = once(child, 'close')

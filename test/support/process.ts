@@ -4,8 +4,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Test } from 'tap'
 import { packageRoot } from '../../lib/package-root.js'
-
-const tsx = join(packageRoot, 'node_modules', 'tsx', 'dist')
+import { program } from './program.js'
 
 /** What the server logs of itself and must never have to; what character code forgets is told in other words. */
 const FORGOTTEN = /"msg":"(A promise was rejected and nobody awaits it|An error was thrown and nobody caught it)"/
@@ -18,10 +17,8 @@ export class ServerProcess {
   #wake: (() => void) | null = null
 
   private constructor (environment: Record<string, string>, buggy: boolean) {
-    // What the tsx command adds; with `--import tsx` alone, worker threads do not load TypeScript.
-    const loader = ['--require', join(tsx, 'preflight.cjs'), '--import', pathToFileURL(join(tsx, 'loader.mjs')).href]
-    if (buggy) loader.push('--import', pathToFileURL(join(packageRoot, 'test', 'support', 'buggy.mjs')).href)
-    this.child = spawn(process.execPath, ['--max-semi-space-size=32', ...loader, join(packageRoot, 'server.ts')], {
+    const bugs = buggy ? ['--import', pathToFileURL(join(packageRoot, 'test', 'support', 'buggy.mjs')).href] : []
+    this.child = spawn(process.execPath, ['--max-semi-space-size=32', ...bugs, ...program('server')], {
       cwd: packageRoot,
       env: { PATH: process.env.PATH, HOME: process.env.HOME, PORT: '0', ...environment }
     })
