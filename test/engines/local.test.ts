@@ -1,15 +1,17 @@
 import t from 'tap'
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { symlinkSync, writeFileSync } from 'node:fs'
+import { readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
 import { concat, msToSamples } from '../../lib/audio/pcm.js'
 import type { SpeechChunk, SpeechFrame } from '../../lib/engines/engine.js'
 import { createLocalStt } from '../../lib/engines/local/stt.js'
 import { createLocalTts } from '../../lib/engines/local/tts.js'
 import { createLocalVad } from '../../lib/engines/local/vad.js'
+import { loader, moduleFile } from '../support/program.js'
 import { clips, readClip } from '../support/wav.js'
 import { countWrongWords, toWords } from '../support/words.js'
 
@@ -328,4 +330,13 @@ t.test('the main thread loads nothing that only the workers need', async (t) => 
   const native = /onnxruntime-node|sherpa-onnx|vad-web|moonshine-js/
   const loaded = Object.keys(createRequire(import.meta.url).cache).filter((file) => native.test(file))
   t.same(loaded, [])
+})
+
+t.test('the runtime of the models is kept from reporting to its maker', async (t) => {
+  // It begins with a log of its own in the folder for temporary files; where it sees that it runs in CI it never reports.
+  const { CI: _ci, ORT_DISABLE_TELEMETRY: _off, ...env } = process.env
+  const vad = pathToFileURL(moduleFile('lib/engines/local/vad')).href
+  const TMPDIR = t.testdir({ 'hear.mjs': `import { createLocalVad } from '${vad}'\nconst vad = createLocalVad()\nawait vad.start()\nawait vad.close()\n` })
+  await promisify(execFile)(process.execPath, [...loader, join(TMPDIR, 'hear.mjs')], { env: { ...env, TMPDIR } })
+  t.same(readdirSync(TMPDIR).filter((file) => file.endsWith('.log')), [])
 })

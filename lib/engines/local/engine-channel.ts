@@ -42,6 +42,8 @@ export type SharedEngines = (engine: LocalEngine, options: object, threads: numb
  */
 export function inThread (entry: URL, options: unknown): OpenChannel {
   return (name, events) => {
+    // Otherwise onnxruntime reports the model and the machine to its maker. It reads the environment of the process: a thread's own is a copy.
+    process.env['ORT_DISABLE_TELEMETRY'] ??= '1'
     const gate = createExitGate()
     const workerData: WorkerData = { options, gate: gate.shared }
     const worker = startThread(entry, { workerData, name })
