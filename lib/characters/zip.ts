@@ -86,7 +86,8 @@ export async function * readZip (packed: Buffer): AsyncGenerator<PackedFile> {
     if (entry === undefined) return
     checkEntry(entry, seen)
     if (entry.fileName.endsWith('/')) continue
-    const bytes = await unpack(zip, entry, packLimits.bytes - total)
+    const bytes = await unpack(zip, entry, packLimits.bytes - total).catch(error => { throw damaged(error) })
+    if (bytes === undefined) throw new PackProblem(`unpacked it has more than ${packLimits.bytes} bytes`)
     total += bytes.length
     yield { name: entry.fileName, bytes }
   }
@@ -120,22 +121,18 @@ function checkEntry ({ fileName, externalFileAttributes, generalPurposeBitFlag }
   seen.add(key)
 }
 
-async function unpack (zip: ZipFile, entry: Entry, limit: number): Promise<Buffer> {
-  const tooLarge = () => new PackProblem(`unpacked it has more than ${packLimits.bytes} bytes`)
-  if (entry.uncompressedSize > limit) throw tooLarge()
+/** The bytes of an entry; undefined if there are more than the limit, whatever it says of itself. Rejects if they are not what was packed. */
+export async function unpack (zip: ZipFile, entry: Entry, limit: number): Promise<Buffer | undefined> {
+  if (entry.uncompressedSize > limit) return undefined
   const parts: Buffer[] = []
   let length = 0
-  try {
-    for await (const part of await zip.openReadStreamPromise(entry) as AsyncIterable<Buffer>) {
-      length += part.length
-      if (length > limit) throw tooLarge()
-      parts.push(part)
-    }
-  } catch (error) {
-    throw error instanceof PackProblem ? error : damaged(error)
+  for await (const part of await zip.openReadStreamPromise(entry) as AsyncIterable<Buffer>) {
+    length += part.length
+    if (length > limit) return undefined
+    parts.push(part)
   }
   const bytes = Buffer.concat(parts)
-  if (crc32(bytes) !== entry.crc32) throw new PackProblem(`the checksum of ${JSON.stringify(entry.fileName.slice(0, 100))} is wrong`)
+  if (crc32(bytes) !== entry.crc32) throw new Error(`the checksum of ${JSON.stringify(entry.fileName.slice(0, 100))} is wrong`)
   return bytes
 }
 

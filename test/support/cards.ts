@@ -60,6 +60,9 @@ export function picture (...chunks: Buffer[]): Buffer {
   return Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), chunk('IHDR', IHDR), ...chunks, chunk('IDAT', deflateSync(Buffer.alloc(5))), chunk('IEND', '')])
 }
 
+/** What a program may say of how it made a picture, or an asset that Risu puts into one: more than a card may have. */
+export const otherText = (): Buffer => chunk('tEXt', `chara-ext-asset_:0\0${'A'.repeat(4_000_000)}`)
+
 export const text = (card: Json | string, keyword = 'chara'): Buffer => chunk('tEXt', `${keyword}\0${base64(card)}`)
 export const packedText = (card: Json | string, keyword = 'chara'): Buffer =>
   chunk('zTXt', Buffer.concat([Buffer.from(`${keyword}\0\0`), deflateSync(Buffer.from(base64(card)))]))
@@ -150,6 +153,7 @@ export const damages: readonly { what: string, file: string, bytes: () => Buffer
   { what: 'lorebook entries of another type', file: 'a.json', bytes: () => JSON.stringify(v2('A', { character_book: { entries: {} } })), message: /entries: expected a list/ },
   { what: 'too many lorebook entries', file: 'a.json', bytes: () => JSON.stringify(v2('A', book(...many(2001, index => entry([`k${index}`]))))), message: /2001 items/ },
   { what: 'too many keys', file: 'a.json', bytes: () => JSON.stringify(v2('A', book(entry(many(201, index => `k${index}`))))), message: /201 keys/ },
+  { what: 'too many patterns', file: 'a.json', bytes: () => JSON.stringify(v2('A', book(entry(many(101, index => `/k${index}/`), { use_regex: true })))), message: /101 patterns, and may have 100/ },
   { what: 'a key too long', file: 'a.json', bytes: () => JSON.stringify(v2('A', book(entry(['x'.repeat(201)])))), message: /longer than 200/ },
   { what: 'an eliza example of another type', file: 'a.json', bytes: () => JSON.stringify(eliza('A', { messageExamples: [3] })), message: /messageExamples\[0\]: expected a list/ },
   { what: 'no PNG', file: 'a.png', bytes: () => 'GIF89a and more', message: /not a PNG/ },
@@ -171,5 +175,6 @@ export const damages: readonly { what: string, file: string, bytes: () => Buffer
   { what: 'an encrypted archive', file: 'a.charx', bytes: () => archive({ name: 'card.json', data: '{}', flags: 1 }), message: /encrypted/ },
   { what: 'an archive that explodes', file: 'a.charx', bytes: () => archive({ name: 'card.json', data: Buffer.alloc(50_000_000) }), message: /larger than 2097152/ },
   { what: 'an archive that lies about its sizes', file: 'a.charx', bytes: () => archive({ name: 'card.json', data: Buffer.alloc(50_000_000), size: 100 }), message: /archive is damaged/ },
+  { what: 'an archive with a wrong checksum', file: 'a.charx', bytes: () => Buffer.from(archive({ name: 'card.json', data: JSON.stringify(v3('Abc')), stored: true }).toString('latin1').replace('Abc', 'Abd'), 'latin1'), message: /checksum of "card\.json" is wrong/ },
   { what: 'an archive with damaged contents', file: 'a.charx', bytes: () => archive({ name: 'card.json', data: 'plain', flags: 0, stored: true, size: 500 }), message: /archive is damaged/ }
 ]

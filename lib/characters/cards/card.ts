@@ -1,6 +1,7 @@
 /** A character as a file describes it without code: what all formats come to. Shared by all sessions, never changed. */
 import type { CharacterData } from '../schema.js'
 import type { CharacterExample, Voice } from '../character.js'
+import type { Note } from '../loaded-character.js'
 import type { Json } from './fields.js'
 import type { Lorebook } from './lorebook.js'
 
@@ -27,6 +28,8 @@ export interface Card {
   readonly exampleText: string
   /** Comes after the conversation. */
   readonly postHistory: string
+  /** Stand in the conversation, whatever is said. */
+  readonly notes: readonly Note[]
   readonly lorebook: Lorebook | undefined
   readonly metadata: CharacterData['metadata']
   readonly llm: CharacterData['llm']

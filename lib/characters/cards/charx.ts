@@ -1,5 +1,6 @@
 /** A `.charx` file: a zip archive with `card.json` and the card's pictures. Only what is asked for is unpacked. */
 import type { Entry, ZipFile } from 'yauzl'
+import { unpack } from '../zip.js'
 import { cardLimits, CardProblem } from './problem.js'
 
 export const CARD_FILE = 'card.json'
@@ -20,7 +21,11 @@ export async function readFromCharx (descriptor: number, name: string, limit: nu
   }
   if (zip.entryCount > cardLimits.parts) throw new CardProblem(`The archive has ${zip.entryCount} files, and may have ${cardLimits.parts}.`)
   const entry = await findEntry(zip, name)
-  return entry === undefined ? undefined : await unpack(zip, entry, limit)
+  if (entry === undefined) return undefined
+  if ((entry.generalPurposeBitFlag & 1) !== 0) throw new CardProblem(`The archive is damaged: ${name} is encrypted.`)
+  const bytes = await unpack(zip, entry, limit).catch(error => { throw damaged(error) })
+  if (bytes === undefined) throw new CardProblem(`The archive's ${name} is larger than ${limit} bytes.`)
+  return bytes
 }
 
 function findEntry (zip: ZipFile, name: string): Promise<Entry | undefined> {
@@ -33,24 +38,6 @@ function findEntry (zip: ZipFile, name: string): Promise<Entry | undefined> {
     })
     zip.readEntry()
   })
-}
-
-async function unpack (zip: ZipFile, entry: Entry, limit: number): Promise<Buffer> {
-  if ((entry.generalPurposeBitFlag & 1) !== 0) throw new CardProblem(`The archive is damaged: ${entry.fileName} is encrypted.`)
-  const tooLarge = () => new CardProblem(`The archive's ${entry.fileName} is larger than ${limit} bytes.`)
-  if (entry.uncompressedSize > limit) throw tooLarge()
-  const parts: Buffer[] = []
-  let length = 0
-  try {
-    for await (const part of await zip.openReadStreamPromise(entry) as AsyncIterable<Buffer>) {
-      length += part.length
-      if (length > limit) throw tooLarge()
-      parts.push(part)
-    }
-  } catch (error) {
-    throw error instanceof CardProblem ? error : damaged(error)
-  }
-  return Buffer.concat(parts)
 }
 
 function damaged (error: unknown): CardProblem {

@@ -25,8 +25,11 @@ export function compose (card: Card, lore: readonly LoreEntry[], scope: Omit<Mac
   const system = card.system.trim() === '' || disabled.has('system_prompt') ? original : fill(card.system, original)
   const personality = join(fill(card.personality), ...at('personality'))
   const scenario = join(fill(card.scenario), ...at('scenario'))
-  const notes = lore.filter(isNote).map(({ text, decorations }): Note =>
-    ({ depth: Math.max(0, decorations.depth!), role: decorations.role ?? 'system', text: fill(text) }))
+  const notes = [
+    ...card.notes.map(note => ({ ...note, text: fill(note.text) })),
+    ...lore.filter(isNote).map(({ text, decorations }): Note =>
+      ({ depth: Math.max(0, decorations.depth!), role: decorations.role ?? 'system', text: fill(text) }))
+  ]
   if (card.postHistory.trim() !== '' && !disabled.has('post_history_instructions')) {
     notes.push({ depth: 0, role: 'system', text: fill(card.postHistory, '') })
   }

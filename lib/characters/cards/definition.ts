@@ -30,6 +30,7 @@ export function readDefinition (value: Json, file: string): Card {
     examples: fields.objects('examples', 1000).map((example): CharacterExample => ({ user: example.text('user'), character: example.text('character') })),
     exampleText: '',
     postHistory: '',
+    notes: [],
     lorebook: undefined,
     metadata: { ...hidden === undefined ? {} : { good: hidden }, ...comment === '' ? {} : { comment } },
     picture: undefined,

@@ -29,15 +29,16 @@ export function readElizaCharacter (value: Json, file: string): Card {
     name,
     nickname: name,
     ...own,
-    system: fields.text('system'),
-    description: fields.lines('bio').join('\n'),
+    system: named(fields.text('system')),
+    description: named(fields.lines('bio').join('\n')),
     personality: '',
     scenario: '',
-    more: more.filter(text => text !== ''),
+    more: more.filter(text => text !== '').map(named),
     greetings: [],
     examples: readMessages(fields, name),
     exampleText: '',
     postHistory: '',
+    notes: [],
     lorebook: undefined,
     metadata: own.good === undefined ? {} : { good: own.good },
     picture: undefined,
@@ -70,9 +71,9 @@ function readMessages (fields: Fields, name: string): CharacterExample[] {
   return pairs
 }
 
-/** eliza's own names for people: `{{user1}}`. */
+/** eliza's own names for people: `{{user1}}`, in newer files `{{name1}}`. */
 function named (text: string): string {
-  return text.replace(/\{\{user\d+\}\}/g, '{{user}}').replace(/\{\{agentName\}\}/g, '{{char}}')
+  return text.replace(/\{\{(?:user|name)\d+\}\}/g, '{{user}}').replace(/\{\{agentName\}\}/g, '{{char}}')
 }
 
 /** Keys of services are in such files; nothing here needs them, and nobody shall be told. */

@@ -45,7 +45,7 @@ export class KeyTable {
     const id = this.#keys.length
     if (kind === 'pattern') {
       const pattern = toPattern(key)
-      if (pattern === undefined || this.#patterns.length >= MAX_PATTERNS) return -1
+      if (pattern === undefined) return -1
       this.#patterns.push({ id, pattern })
     }
     this.#keys.push({ key, kind, whole })
@@ -56,6 +56,7 @@ export class KeyTable {
   compile (book: Fields): void {
     const long = this.#keys.find(({ key }) => key.length > cardLimits.keyLength)
     if (long !== undefined) throw new CardProblem(`${book.name(['entries'])}: a key is longer than ${cardLimits.keyLength} characters.`)
+    if (this.#patterns.length > MAX_PATTERNS) throw new CardProblem(`${book.name(['entries'])}: ${this.#patterns.length} patterns, and may have ${MAX_PATTERNS}.`)
     if (this.#letters > MAX_KEY_LETTERS) throw new CardProblem(`${book.name(['entries'])}: all keys together are longer than ${MAX_KEY_LETTERS} characters.`)
     const matcherOf = (wanted: KeyKind) => {
       const ids = this.#keys.flatMap(({ kind }, id) => kind === wanted ? [id] : [])

@@ -96,7 +96,7 @@ export class Lorebook {
   }
 
   #belongs (entry: LoreEntry, { messages, memory, greeting }: LoreScan, depths: Map<number, number>): boolean {
-    const { needs, exclude, constant, decorations, scanDepth } = entry
+    const { needs, exclude, notAll, constant, decorations, scanDepth } = entry
     const { always, never, keep, once, after, every } = decorations
     if (always) return true
     if (never) return false
@@ -109,7 +109,7 @@ export class Lorebook {
     }
     if (decorations.greeting !== undefined && decorations.greeting !== greeting) return false
     const has = (id: number) => (depths.get(id) ?? Infinity) < scanDepth
-    if (exclude.some(has)) return false
+    if (exclude.some(has) || (notAll.length > 0 && notAll.every(has))) return false
     return (constant || entry.keys.some(has)) && needs.every(keys => keys.some(has))
   }
 

@@ -50,14 +50,15 @@ function evaluate (body: string, scope: MacroScope, count: number): string | und
   if (trimmed.startsWith('//')) return ''
   const [, name = '', separator = '', argument = ''] = /^\s*([a-z_]+)\s*(::|:|\s|$)(.*)$/is.exec(body) ?? []
   switch (name.toLowerCase()) {
-    case 'char': return separator === '' ? scope.char : undefined
+    case 'char': case 'group': case 'charifnotgroup': return separator === '' ? scope.char : undefined
     case 'user': return separator === '' ? scope.user : undefined
     case 'original': return scope.original
     case 'random': return choose(options(argument, separator), Math.random())
     case 'pick': return choose(options(argument, separator), hash(`${scope.seed}\n${count}\n${argument}`) / 2 ** 32)
     case 'roll': return roll(argument)
     case 'reverse': return [...argument].reverse().join('')
-    case 'comment': case 'hidden_key': case 'noop': return ''
+    // Of the user nothing but the name is known
+    case 'comment': case 'hidden_key': case 'noop': case 'trim': case 'persona': return ''
     case 'newline': return '\n'
     case 'time': return scope.now.toLocaleTimeString(scope.language ?? 'en', { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
     case 'date': return scope.now.toLocaleDateString(scope.language ?? 'en', { year: 'numeric', month: 'long', day: 'numeric' })

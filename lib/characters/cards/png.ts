@@ -13,13 +13,13 @@ export const PNG_SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x
 
 /** Names of texts that are cards, the one that counts first. */
 const KEYWORDS = ['ccv3', 'chara']
+const CARD_TEXT = /^(ccv3|chara)\0/i
 
 /** The card's JSON. Throws a {@link CardProblem}. */
 export function readPngCard (readAt: ReadAt, size: number): string {
   const texts = new Map<string, string>()
-  for (const { type, data } of readChunks(readAt, size)) {
-    const { keyword, text } = readTextChunk(type, data)
-    if (text !== undefined && !texts.has(keyword)) texts.set(keyword, text)
+  for (const chunk of readCardChunks(readAt, size)) {
+    if (!texts.has(chunk.keyword)) texts.set(chunk.keyword, readTextChunk(chunk))
   }
   const text = KEYWORDS.map(keyword => texts.get(keyword)).find(text => text !== undefined)
   if (text === undefined) throw new NoCard()
@@ -34,45 +34,44 @@ export class NoCard extends CardProblem {
   }
 }
 
-interface Chunk { type: string, data: Buffer }
+interface Chunk { type: string, keyword: string, data: Buffer }
 
-/** The text chunks, in order. */
-function * readChunks (readAt: ReadAt, size: number): Generator<Chunk> {
+/** The texts that are cards, in order; others may be of any size, such as what a program says of how it made the picture. */
+function * readCardChunks (readAt: ReadAt, size: number): Generator<Chunk> {
   if (!readAt(0, 8).equals(PNG_SIGNATURE)) throw new CardProblem('The file is not a PNG.')
   let offset = 8
   for (let count = 0; ; count++) {
     if (count > cardLimits.parts) throw new CardProblem(`The PNG has more than ${cardLimits.parts} chunks.`)
-    const head = readAt(offset, 8)
+    // With as much of the keyword as tells one of ours
+    const head = readAt(offset, 14)
     if (head.length < 8) throw new CardProblem('The PNG is cut off.')
     const length = head.readUInt32BE(0)
-    const type = head.toString('latin1', 4)
+    const type = head.toString('latin1', 4, 8)
     if (!/^[A-Za-z]{4}$/.test(type)) throw new CardProblem(`The PNG is damaged: at byte ${offset} begins no chunk.`)
     if (count === 0 && type !== 'IHDR') throw new CardProblem('The PNG is damaged: it does not begin with a header.')
     if (offset + 12 + length > size) throw new CardProblem(`The PNG is cut off: a ${type} chunk says that it has ${length} bytes.`)
     if (type === 'IEND') return
-    if (type === 'tEXt' || type === 'zTXt' || type === 'iTXt') {
+    const [, keyword] = type === 'tEXt' || type === 'zTXt' || type === 'iTXt' ? CARD_TEXT.exec(head.toString('latin1', 8)) ?? [] : []
+    if (keyword !== undefined) {
       if (length > cardLimits.jsonBytes * 1.4) throw new CardProblem(`The PNG has a text of ${length} bytes, more than it may.`)
       const bytes = readAt(offset + 4, length + 8)
       if (crc32(bytes.subarray(0, length + 4)) !== bytes.readUInt32BE(length + 4)) throw new CardProblem(`The PNG is damaged: the checksum of a ${type} chunk is wrong.`)
-      yield { type, data: bytes.subarray(4, length + 4) }
+      yield { type, keyword: keyword.toLowerCase(), data: bytes.subarray(4, length + 4) }
     }
     offset += 12 + length
   }
 }
 
-/** `text` is undefined for texts that are no cards: nothing is unpacked for them. */
-function readTextChunk (type: string, data: Buffer): { keyword: string, text?: string } {
-  const end = data.indexOf(0)
-  const keyword = data.toString('latin1', 0, end).toLowerCase()
-  if (end === -1 || !KEYWORDS.includes(keyword)) return { keyword }
-  if (type === 'tEXt') return { keyword, text: data.toString('latin1', end + 1) }
-  if (type === 'zTXt') return { keyword, text: inflate(data.subarray(end + 2)).toString('latin1') }
+function readTextChunk ({ type, keyword, data }: Chunk): string {
+  const end = keyword.length
+  if (type === 'tEXt') return data.toString('latin1', end + 1)
+  if (type === 'zTXt') return inflate(data.subarray(end + 2)).toString('latin1')
   const isPacked = data[end + 1] === 1
   const language = data.indexOf(0, end + 3)
   const translated = language === -1 ? -1 : data.indexOf(0, language + 1)
   if (translated === -1) throw new CardProblem('The PNG is damaged: an iTXt chunk has no text.')
   const content = data.subarray(translated + 1)
-  return { keyword, text: decodeText(isPacked ? inflate(content) : content) }
+  return decodeText(isPacked ? inflate(content) : content)
 }
 
 function inflate (data: Buffer): Buffer {

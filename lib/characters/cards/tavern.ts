@@ -5,6 +5,7 @@ import { Fields, type Json } from './fields.js'
 import { Lorebook } from './lorebook.js'
 import { readOwnFields } from './own-fields.js'
 import { CardProblem } from './problem.js'
+import { readCharacterNote } from './silly-tavern.js'
 
 /** Fields of V1; a card must have one beside its name. */
 const V1_FIELDS = ['description', 'personality', 'scenario', 'first_mes', 'mes_example']
@@ -44,6 +45,7 @@ export function readTavernCard (value: Json, file: string): Card {
     examples: pairs,
     exampleText: rest,
     postHistory: fields.text('post_history_instructions'),
+    notes: readCharacterNote(fields.object('extensions') ?? {}),
     lorebook: book === undefined ? undefined : new Lorebook(book),
     metadata: {
       ...own.good === undefined ? {} : { good: own.good },
@@ -86,13 +88,13 @@ function readPicture (fields: Fields, file: string): CardPicture | undefined {
   const uri = icon?.text('uri') ?? 'ccdefault:'
   // Both spellings are about.
   const [, path] = /^embed(?:d)?ed:\/\/(.+)$/.exec(uri) ?? []
-  if (path !== undefined) return file.endsWith('.charx') ? { kind: 'member', path } : undefined
+  if (path !== undefined && file.endsWith('.charx')) return { kind: 'member', path }
   const [, type, base64] = /^data:(image\/(?:png|jpeg|webp|gif|avif));base64,(.+)$/s.exec(uri) ?? []
   if (type !== undefined) return { kind: 'data', type, base64: base64! }
-  return uri === 'ccdefault:' ? defaultPicture(file) : undefined
+  return defaultPicture(file)
 }
 
-/** The card in a picture has that picture. */
+/** The card in a picture has that picture, also if its icon is somewhere that nobody is asked for it. */
 function defaultPicture (file: string): CardPicture | undefined {
   return file.endsWith('.png') ? { kind: 'file' } : undefined
 }

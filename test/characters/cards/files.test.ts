@@ -1,7 +1,7 @@
 import { symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { archive, cardFields, charx, contain, damages, eliza, picture, text, v1, v2, v3, type Container } from '../../support/cards.js'
+import { archive, cardFields, charx, contain, damages, eliza, otherText, picture, text, v1, v2, v3, type Container } from '../../support/cards.js'
 import { character, createLibrary, facts, never, writeCast } from '../casts.js'
 
 // Files that are cards: all versions, all containers, and all that can be wrong with them.
@@ -72,6 +72,12 @@ t.test('a card in a picture is the newer of the two that it holds', async t => {
   t.strictSame(registry.names(), ['New'])
 })
 
+t.test('other texts of a picture may be of any size', async t => {
+  const { registry, errors } = await load(t, { 'a.png': picture(otherText(), text(v2('A'))) })
+  t.strictSame(errors, [])
+  t.strictSame(registry.names(), ['A'])
+})
+
 t.test('the name that others use for a V3 card is its nickname', async t => {
   const { registry } = await load(t, { 'a.json': JSON.stringify(v3('Adelaide', { nickname: 'Addie', description: '{{char}} <BOT> {{CHAR}}' })) })
   t.match(await registry.find('Adelaide')!.systemPrompt(never), 'Addie Addie Addie')
@@ -132,6 +138,13 @@ t.test('a card outside of the root is refused', async t => {
   t.match(registry.report.errors, [{ file: 'link.json', code: 'import_error', message: /outside of the root/ }])
 })
 
+t.test('names that eliza has for people become those of the session', async t => {
+  const { registry } = await load(t, { 'a.json': JSON.stringify(eliza('Eli', { bio: '{{agentName}} meets {{name1}}.', messageExamples: [[{ name: '{{name1}}', content: { text: '{{agentName}}?' } }, { name: 'Eli', content: { text: 'Yes, {{name1}}.' } }]] })) })
+  const { system, examples } = await registry.first()!.prompt(never, () => [])
+  t.match(system, 'Eli meets User.')
+  t.strictSame(examples, [{ user: 'Eli?', character: 'Yes, User.' }])
+})
+
 t.test('services\' keys in an eliza file go nowhere', async t => {
   const { registry } = await load(t, { 'a.json': JSON.stringify(eliza('A', { secrets: { OTHER: 'hidden' } })) })
   const { system } = await registry.first()!.prompt(never, () => [])
@@ -143,9 +156,11 @@ t.test('an icon in an archive, or in the card itself, is the picture', async t =
   const { registry } = await load(t, {
     'a.charx': charx(v3('A', assets('embeded://assets/icon/a.png')), { name: 'assets/icon/a.png', data: picture() }),
     'b.json': JSON.stringify(v3('B', assets(`data:image/png;base64,${picture().toString('base64')}`))),
+    'd.png': picture(text(v3('D', assets('https://example.com/d.png')), 'ccv3')),
     'c.charx': archive({ name: 'assets/x.png', data: picture() }, { name: 'card.json', data: JSON.stringify(v3('C', assets('https://example.com/c.png'))) })
   })
   t.match(registry.find('A')!.picture, { member: 'assets/icon/a.png' })
   t.ok(registry.find('B')!.picture)
   t.equal(registry.find('C')!.picture, undefined)
+  t.match(registry.find('D')!.picture, { file: /d\.png$/ }, 'what is not asked for gives way to the picture itself')
 })

@@ -73,13 +73,56 @@ t.test('patterns match as patterns; those that are none match nothing', async t 
   t.strictSame(find(lorebook, [user('([')]), [])
 })
 
+t.test('entries that SillyTavern exported', async t => {
+  /** As it writes them, whatever is in them. */
+  const exported = (keys: string[], content: string, extensions: Json = {}, more: Json = {}) =>
+    entry(keys, content, { use_regex: true, selective: true, secondary_keys: [], constant: false, position: 'after_char', ...more, extensions: { position: 1, display_index: 0, selectiveLogic: 0, depth: 4, scan_depth: null, case_sensitive: null, ...extensions } })
+  const said = [user('The King wears his crown.')]
+
+  t.test('have words for keys, and patterns where they are written as such', async t => {
+    const lorebook = book([exported(['king'], 'Word.'), exported(['k.ng'], 'None.'), exported(['/k.ng/i', 'never'], 'Pattern.'), exported(['/k.ng/'], 'Case.')])
+    t.strictSame(find(lorebook, said), ['Word.', 'Pattern.'])
+  })
+
+  t.test('may be many, as they are words', async t => {
+    t.strictSame(find(book(Array.from({ length: 300 }, (none, index) => exported([`k${index}.`], String(index)))), [user('k299.')]), ['299'])
+  })
+
+  t.test('are constant where they say so', async t => {
+    t.strictSame(find(book([exported([], 'Always.', {}, { constant: true })]), []), ['Always.'])
+  })
+
+  t.test('have any, all, none or not all of their secondary keys', async t => {
+    const logic = (number: number, ...keys: string[]) => find(book([exported(['king'], 'x', { selectiveLogic: number }, { secondary_keys: keys })]), said).length
+    t.strictSame([logic(0, 'crown', 'orb'), logic(0, 'orb')], [1, 0], 'any')
+    t.strictSame([logic(1, 'crown', 'orb'), logic(1, 'crown')], [1, 0], 'not all')
+    t.strictSame([logic(2, 'orb'), logic(2, 'crown', 'orb')], [1, 0], 'none')
+    t.strictSame([logic(3, 'crown', 'wears'), logic(3, 'crown', 'orb')], [1, 0], 'all')
+  })
+
+  t.test('have a scan depth and a case of their own', async t => {
+    const messages = [user('the King'), ...Array.from({ length: 5 }, () => answer('other'))]
+    t.strictSame(find(book([exported(['king'], 'Far.', { scan_depth: 6 }), exported(['king'], 'Near.')]), messages), ['Far.'])
+    t.strictSame(find(book([exported(['king'], 'x', { case_sensitive: true })]), said), [])
+  })
+
+  t.test('stand in the conversation where they are at a depth', async t => {
+    const [found] = book([exported([], 'x', { position: 4, depth: 2, role: 1 }, { constant: true })]).find({ messages: [], memory: new LoreMemory(), greeting: 0, guard: call => call() })
+    t.match(found!.decorations, { depth: 2, role: 'user' })
+  })
+
+  t.test('with fields of other types are read for what can be made of them', async t => {
+    t.strictSame(find(book([exported(['king'], 'x', { selectiveLogic: 'any', position: 'deep', depth: {}, role: 9, scan_depth: [], case_sensitive: 'no' })]), said), ['x'])
+  })
+})
+
 t.test('a pattern that takes too long is stopped once and not tried again', async t => {
   const lorebook = book([entry(['(a+)+$'], 'Bomb.', { use_regex: true }), entry(['safe'], 'Safe.')])
   let interrupted = 0
   const guard = (call: () => void) => {
     const script = new vm.Script('call()')
     try {
-      script.runInNewContext({ call }, { timeout: 20 })
+      script.runInNewContext({ call }, { timeout: 200 })
     } catch (error) {
       interrupted++
       throw error
@@ -153,7 +196,8 @@ t.test('macros', async t => {
     ['{{roll:6}} {{roll:d6}} {{roll 2d6}}', /^[1-6] [1-6] ([2-9]|1[0-2])$/],
     ['{{reverse:abc}}', 'cba'],
     ['{{time}} {{date}} {{weekday}} {{isotime}} {{isodate}}', '15:04 November 23, 2026 Monday 15:04 2026-11-23'],
-    ['{{scenario}}{{newline}}{{noop}}', 'At sea.\n'],
+    ['{{scenario}}{{newline}}{{noop}}{{trim}}', 'At sea.\n'],
+    ['{{group}} {{charIfNotGroup}} {{persona}}', 'Ada Ada '],
     ['{{unknown}} {{', '{{unknown}} {{'],
     ['{{random:{{user}},{{user}}}}', 'Sam'],
     ['{{original}}', '{{original}}']
