@@ -1,4 +1,6 @@
 import { RealtimeError } from '../errors.js'
+import { isTooDeep } from './cards/json.js'
+import { cardLimits } from './cards/problem.js'
 
 /** Characters that came with an event, to stand where a directory may. */
 export interface Inline { readonly characters: readonly unknown[] }
@@ -20,6 +22,8 @@ export class Sources {
     if (definitions.length > limits.inlineCharacters) {
       throw new RealtimeError('too_many_characters', { param: this.param, message: `${definitions.length} characters came with the event, and ${limits.inlineCharacters} may.` })
     }
+    const deep = definitions.findIndex(definition => isTooDeep(definition))
+    if (deep !== -1) throw new RealtimeError('invalid_value', { param: this.param, message: `Invalid value: characters[${deep}] is nested deeper than ${cardLimits.depth} levels.` })
     const bytes = definitions.length === 0 ? 0 : Buffer.byteLength(JSON.stringify(definitions))
     if (bytes > limits.inlineBytes) {
       throw new RealtimeError('characters_too_large', { param: this.param, message: `The characters that came with the event have ${bytes} bytes, and may have ${limits.inlineBytes}.` })

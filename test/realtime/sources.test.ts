@@ -2,6 +2,7 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { DramatisOptions } from '../../app.js'
+import { createCharacterLibrary } from '../../lib/characters/library.js'
 import { castOf, characterSource } from '../support/casts.js'
 import { v2 } from '../support/cards.js'
 import { type TestClient, textOf } from '../support/client.js'
@@ -64,8 +65,12 @@ t.test('code and the choice of a model are nothing that a client brings', async 
   t.match(await ask(client, 'Zoe'), 'You are Zoe.')
 })
 
-t.test('too many and too large ones are refused', async t => {
+t.test('too many and too large ones are refused, and such as nest too deep', async t => {
   const { client } = await start(t)
+  for (const depth of [64, 50_000]) {
+    client.socket.send(`{"type":"session.characters.reload","sources":["team",{"characters":[{},{"name":"X","description":${'['.repeat(depth)}${']'.repeat(depth)}}]}]}`)
+    t.match((await client.next('error')).error, { code: 'invalid_value', param: 'sources', message: /characters\[1\] is nested deeper than 64 levels/ })
+  }
   t.match(await client.fail(reload({ characters: Array.from({ length: 65 }, (none, index) => inline(`C${index}`)) })), { code: 'too_many_characters', param: 'characters' })
   t.match(await client.fail(reload({ characters: [inline('Zoe', 'x'.repeat(2 ** 20))] })), { code: 'characters_too_large', param: 'characters' })
   t.match(await client.fail(reload({ characters: [] })), { code: 'invalid_value', param: 'characters' })
@@ -153,6 +158,25 @@ t.test('a broken edit keeps what was there, and its error has the line', async t
   t.match(await client.ask('Well?'), 'again')
   rmSync(path('default', 'bob.ts'))
   t.match(await client.next('session.characters.reloaded'), { loaded_count: 1 })
+})
+
+t.test('an edit that makes a cast too large is told to those that watch', async t => {
+  const { client, path } = await start(t, { characters: { watch: true }, limits: { castBytes: 20_000 } })
+  client.send({ type: 'session.characters.list', watch: true })
+  await client.next('session.characters.listed')
+  writeFileSync(path('default', 'ada.ts'), `${characterSource('Ada')}// ${'x'.repeat(20_000)}\n`)
+  t.match((await client.next('error')).error, { code: 'cast_too_large', event_id: null })
+  t.match(await ask(client, 'Ada'), 'You are Ada.')
+})
+
+t.test('the casts of all roots are compiled at the start', async t => {
+  const { client, path } = await start(t)
+  const library = createCharacterLibrary({ directory: path('default'), roots: { team: path('team') } })
+  const version = await library.prepare('team')
+  await library.close()
+  writeFileSync(path('team', 'bob.ts'), characterSource('Bob'))
+  const { report } = await reloaded(client, { directory: `team@${version}` })
+  t.match(report, { version, loaded_count: 2 }, 'what was there then is known')
 })
 
 t.test('a session with a version of its own does not follow the files', async t => {

@@ -62,6 +62,12 @@ function endOfString (text: string, at: number): number {
   return text.length
 }
 
+/** Whether a value nests deeper than a card's JSON may: whoever writes that as text may overflow the stack. */
+export function isTooDeep (value: unknown, depth = 0): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return depth >= cardLimits.depth || Object.values(value).some(one => isTooDeep(one, depth + 1))
+}
+
 /** Where an offset is. */
 export function placeOf (text: string, offset: number): LineColumn {
   const before = text.slice(0, offset)

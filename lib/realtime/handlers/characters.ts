@@ -66,6 +66,9 @@ export async function refreshCharacters (session: RealtimeSession): Promise<void
       casting.carryOver()
       session.refresh()
     }
+  }).catch(error => {
+    if (error instanceof RealtimeError && session.watching && !session.closed) session.fail(error, null)
+    throw error
   })
   if (refreshed === null || session.closed || !session.watching) return
   if (refreshed.swapped) {
