@@ -53,6 +53,7 @@ t.test('what cannot start says so in one line', async t => {
 t.test('a language model that cannot be reached is one warning, and the server serves', async t => {
   const server = ServerProcess.start(t, { LLM_BASE_URL: 'http://127.0.0.1:1/v1', LLM_MODEL: 'some-model', LLM_API_KEY: 'sk-very-secret' })
   const port = await server.port()
+  await server.prints(/cannot be reached/)
   t.equal(server.output.split('\n').filter(line => /cannot be reached/.test(line)).length, 1)
   t.notMatch(server.output, /\n\s+at /)
 

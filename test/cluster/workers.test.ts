@@ -37,7 +37,7 @@ async function start (t: Test, environment: Record<string, string> = {}): Promis
   const told = new Promise<void>(resolve => { finish = resolve })
   chat.script(...Array.from({ length: 50 }, () => [{ text: 'One moment.' }, { until: told }, { text: ' Goodbye.' }, { finish: 'stop' }]))
   const server = ServerProcess.start(t, {
-    WORKERS: '2', LLM_BASE_URL: chat.url, LLM_MODEL: 'some-model', LLM_FIRST_TOKEN_TIMEOUT_SECONDS: '60', DRAIN_SECONDS: '60', STT_BASE_URL: chat.url, TTS_BASE_URL: chat.url, STT_MODEL: 'x', TTS_MODEL: 'x', ...environment
+    WORKERS: '2', LLM_BASE_URL: chat.url, LLM_MODEL: 'some-model', LLM_STALL_TIMEOUT_MS: '110000', DRAIN_SECONDS: '60', STT_BASE_URL: chat.url, TTS_BASE_URL: chat.url, STT_MODEL: 'x', TTS_MODEL: 'x', ...environment
   })
   const port = await server.port()
   return {
