@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpath
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { command } from '../../cli/commands/pack.js'
 import { packDirectory } from '../../lib/characters/pack.js'
 import { readZip, writeZip } from '../../lib/characters/zip.js'
 import { archive, picture, text, v2 } from '../support/cards.js'
@@ -157,5 +158,5 @@ t.test('the command packs what loads, and nothing else', async t => {
   t.match(await runCommand(t, ['pack', 'cast', 'other.zip'], { cwd }), { code: 1, err: /far\.ts:1 .*lies outside of the root[^]*Nothing was packed/ })
   t.notOk(existsSync(join(directory, 'other.zip')))
   t.match(await runCommand(t, ['pack', 'nowhere', 'other.zip'], { cwd }), { code: 1, err: /nowhere is not a directory/ })
-  t.match(await runCommand(t, ['pack', 'cast', 'other.tar'], { cwd }), { code: 2, err: /^OUT must end in \.zip/ })
+  await t.rejects(command.run({ force: false, json: false }, ['cast', 'other.tar']), { name: 'UsageError', message: /^OUT must end in \.zip/ })
 })

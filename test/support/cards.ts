@@ -154,6 +154,7 @@ export const damages: readonly { what: string, file: string, bytes: () => Buffer
   { what: 'too many lorebook entries', file: 'a.json', bytes: () => JSON.stringify(v2('A', book(...many(2001, index => entry([`k${index}`]))))), message: /2001 items/ },
   { what: 'too many keys', file: 'a.json', bytes: () => JSON.stringify(v2('A', book(entry(many(201, index => `k${index}`))))), message: /201 keys/ },
   { what: 'too many patterns', file: 'a.json', bytes: () => JSON.stringify(v2('A', book(entry(many(101, index => `/k${index}/`), { use_regex: true })))), message: /101 patterns, and may have 100/ },
+  { what: 'a pattern too long', file: 'a.json', bytes: () => JSON.stringify(v2('A', book(entry([`/${'x'.repeat(2000)}/`], { use_regex: true })))), message: /pattern is longer than 2000/ },
   { what: 'a key too long', file: 'a.json', bytes: () => JSON.stringify(v2('A', book(entry(['x'.repeat(201)])))), message: /longer than 200/ },
   { what: 'an eliza example of another type', file: 'a.json', bytes: () => JSON.stringify(eliza('A', { messageExamples: [3] })), message: /messageExamples\[0\]: expected a list/ },
   { what: 'no PNG', file: 'a.png', bytes: () => 'GIF89a and more', message: /not a PNG/ },

@@ -14,7 +14,7 @@ import { writeCardModule } from './module-source.js'
 import { plainPicture } from './plain-picture.js'
 import { writePngCard } from './png.js'
 import { cardLimits, CardProblem } from './problem.js'
-import { asObject, toSpec, wrap, type Spec } from './specs.js'
+import { asObject, toBackfill, toSpec, wrap, type Spec } from './specs.js'
 import type { Json } from './fields.js'
 
 const MODULES = ['.ts', '.mts', '.js', '.mjs']
@@ -61,7 +61,7 @@ export async function convert ({ file, root, to, spec, picture }: Conversion): P
     ? Buffer.from(writeCardModule(json, basename(file)))
     : target === '.json'
       ? Buffer.from(`${JSON.stringify(json, null, 2)}\n`)
-      : writePngCard(picture === undefined ? source.picture ?? plainPicture(name) : await readFile(picture), wanted === 'v2' ? { chara: JSON.stringify(json) } : { chara: JSON.stringify(toSpec({ ...card, format: 'v3', data: json }, 'v2')), ccv3: JSON.stringify(json) })
+      : writePngCard(picture === undefined ? source.picture ?? plainPicture(name) : await readFile(picture), wanted === 'v2' ? { chara: JSON.stringify(json) } : { chara: JSON.stringify(toBackfill({ ...card, format: 'v3', data: json })), ccv3: JSON.stringify(json) })
   return { bytes, name, from, spec: isModule && spec === undefined ? null : wanted, lost }
 }
 

@@ -28,6 +28,12 @@ export class Fields {
     return this.#checkText(this.#value[key], key)
   }
 
+  /** What is no text to read, and may be as long as the card: empty if it is absent. */
+  address (key: string): string {
+    const value = this.#value[key]
+    return typeof value === 'string' ? value : this.text(key)
+  }
+
   texts (key: string): string[] {
     return this.list(key, cardLimits.list).map((value, index) => this.#checkText(value, key, index))
   }

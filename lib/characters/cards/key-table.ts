@@ -54,8 +54,10 @@ export class KeyTable {
   }
 
   compile (book: Fields): void {
-    const long = this.#keys.find(({ key }) => key.length > cardLimits.keyLength)
-    if (long !== undefined) throw new CardProblem(`${book.name(['entries'])}: a key is longer than ${cardLimits.keyLength} characters.`)
+    for (const { key, kind } of this.#keys) {
+      const limit = kind === 'pattern' ? cardLimits.patternLength : cardLimits.keyLength
+      if (key.length > limit) throw new CardProblem(`${book.name(['entries'])}: a ${kind === 'pattern' ? 'pattern' : 'key'} is longer than ${limit} characters.`)
+    }
     if (this.#patterns.length > MAX_PATTERNS) throw new CardProblem(`${book.name(['entries'])}: ${this.#patterns.length} patterns, and may have ${MAX_PATTERNS}.`)
     if (this.#letters > MAX_KEY_LETTERS) throw new CardProblem(`${book.name(['entries'])}: all keys together are longer than ${MAX_KEY_LETTERS} characters.`)
     const matcherOf = (wanted: KeyKind) => {

@@ -22,10 +22,11 @@ export const cardLimits = Object.freeze({
   text: 256_000,
   /** Items of one list of texts. */
   list: 1000,
-  /** Entries of a lorebook, keys of one entry, characters of one key. */
+  /** Entries of a lorebook, keys of one entry, characters of a word and of a pattern. */
   entries: 2000,
   keys: 200,
   keyLength: 200,
+  patternLength: 2000,
   /** Bytes of a PNG, which is not read but for its texts, and of a CHARX, of which only the card and the picture are. */
   fileBytes: 64 * 1024 * 1024,
   /** Chunks of a PNG, files in a CHARX. */

@@ -1,5 +1,6 @@
 /** A card's JSON in another version of the specification, with every field kept: what a version has no place for goes into `extensions`. */
 import type { Card } from './card.js'
+import { readDecorators } from './decorators.js'
 import type { Json } from './fields.js'
 
 export type Spec = 'v2' | 'v3'
@@ -9,6 +10,7 @@ const V2_FIELDS = [...V1_FIELDS, 'creator_notes', 'system_prompt', 'post_history
 /** Fields of V3 alone; a V2 card has them here, to be taken back. */
 const V3_FIELDS = ['assets', 'nickname', 'creator_notes_multilingual', 'source', 'group_only_greetings', 'creation_date', 'modification_date']
 const STASH = 'chara_card_v3'
+const NOTICE = 'This is a card of version 3, read as one of version 2: an application that knows version 3 makes more of it.'
 
 /** The JSON of a card that was read, in one of the two versions. */
 export function toSpec ({ format, data, ...card }: Card, spec: Spec): Json {
@@ -66,6 +68,15 @@ function downgrade (card: Json): Json {
     spec_version: '2.0',
     data: mapEntries(data, ({ use_regex: pattern, ...entry }) => pattern === false ? entry : { ...entry, use_regex: pattern })
   }
+}
+
+/** What an application that knows no V3 finds beside it, as that specification wants it: with a notice, and without decorators, which it would show its model. */
+export function toBackfill (card: Card): Json {
+  const v2 = toSpec(card, 'v2')
+  const data = asObject(v2['data'])
+  const notes = [NOTICE, data['creator_notes']].filter(text => typeof text === 'string' && text !== '').join('\n\n')
+  const plain = (entry: Json) => typeof entry['content'] === 'string' ? { ...entry, content: readDecorators(entry['content']).text } : entry
+  return { ...v2, data: mapEntries({ ...data, creator_notes: notes }, plain) }
 }
 
 function mapEntries (data: Json, change: (entry: Json) => Json): Json {

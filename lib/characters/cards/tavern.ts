@@ -85,7 +85,7 @@ function readNotes (fields: Fields): string {
 function readPicture (fields: Fields, file: string): CardPicture | undefined {
   const assets = fields.objects('assets', 1000).filter(asset => asset.text('type') === 'icon')
   const icon = assets.find(asset => asset.text('name') === 'main') ?? assets[0]
-  const uri = icon?.text('uri') ?? 'ccdefault:'
+  const uri = icon?.address('uri') ?? 'ccdefault:'
   // Both spellings are about.
   const [, path] = /^embed(?:d)?ed:\/\/(.+)$/.exec(uri) ?? []
   if (path !== undefined && file.endsWith('.charx')) return { kind: 'member', path }

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
+import { command } from '../../../cli/commands/convert.js'
 import { convert } from '../../../lib/characters/cards/convert.js'
 import { readCard } from '../../../lib/characters/cards/files.js'
 import { toSpec, type Spec } from '../../../lib/characters/cards/specs.js'
@@ -74,10 +75,19 @@ function sorted (value: unknown): unknown {
 
 t.test('a PNG of the third version has the second beside it, for applications that know no more', async t => {
   const step = steps(t)
-  const root = writeCast(t, { 'a.json': JSON.stringify(v3('A', { nickname: 'Al' })) })
+  const entries = [{ keys: ['k'], content: '@@depth 4\n@@@role user\nText.', enabled: true, insertion_order: 1, extensions: {}, use_regex: false }]
+  const root = writeCast(t, { 'a.json': JSON.stringify(v3('A', { nickname: 'Al', character_book: { entries, extensions: {} } })) })
   const bytes = readFileSync(await step(join(root, 'a.json'), 'png')).toString('latin1')
   const [, old] = /chara\0([A-Za-z0-9+/=]+)/.exec(bytes)!
-  t.match(JSON.parse(Buffer.from(old!, 'base64').toString()), { spec: 'chara_card_v2', data: { name: 'A', extensions: { chara_card_v3: { nickname: 'Al' } } } })
+  t.match(JSON.parse(Buffer.from(old!, 'base64').toString()), {
+    spec: 'chara_card_v2',
+    data: {
+      name: 'A',
+      extensions: { chara_card_v3: { nickname: 'Al' } },
+      creator_notes: /^This is a card of version 3.*\n\nMade for a test\.$/,
+      character_book: { entries: [{ content: 'Text.' }] }
+    }
+  })
   t.match(bytes, 'ccv3\0')
 })
 
@@ -123,6 +133,15 @@ export default defineCharacter({
   t.equal(await warden.runTool('lamp', {}, never), 'lit')
 })
 
+t.test('arguments that cannot be meant are told', async t => {
+  const values = { spec: undefined, picture: undefined, root: undefined, force: false, json: false }
+  const refused = (args: string[], more: object, message: RegExp) => t.rejects(command.run({ ...values, ...more }, args), { name: 'UsageError', message })
+  await refused(['a.json', 'b.gif'], {}, /^OUT must end in one of/)
+  await refused(['a.json', 'b.png'], { spec: 'v4' }, /^--spec must be v2 or v3/)
+  await refused(['a.json'], {}, /Give IN and OUT/)
+  await refused(['a.json', 'b.json'], { picture: 'c.png' }, /^--picture is for an OUT that is a PNG/)
+})
+
 t.test('the command says what does not come along, and never writes over a file unasked', async t => {
   const cwd = t.testdir({
     'ada.ts': characterSource('Ada', `greeting: 'Hello.',
@@ -166,9 +185,6 @@ t.test('the command says what does not come along, and never writes over a file 
   t.match(await runCommand(t, ['convert', 'broken.ts', 'b.json'], { cwd }), { code: 1, err: /^broken\.ts: line 2: / })
   t.match(await runCommand(t, ['convert', 'plain.png', 'b.json'], { cwd }), { code: 1, err: /^plain\.png: .*no character card in it/ })
   t.match(await runCommand(t, ['convert', 'nowhere.json', 'b.json'], { cwd }), { code: 1, err: /^nowhere\.json is not a file/ })
-  t.match(await runCommand(t, ['convert', 'ada.json', 'b.gif'], { cwd }), { code: 2, err: /^OUT must end in one of/ })
-  t.match(await runCommand(t, ['convert', 'ada.json', 'b.png', '--spec', 'v4'], { cwd }), { code: 2, err: /^--spec must be v2 or v3/ })
-  t.match(await runCommand(t, ['convert', 'ada.json'], { cwd }), { code: 2, err: /Give IN and OUT/ })
   t.notOk(existsSync(join(cwd, 'b.json')), 'nothing is written of what failed')
   t.match(await runCommand(t, ['convert', 'a.charx', 'arc.png', '--picture', 'card.png'], { cwd }), { code: 0, out: /archive: only its card\.json/ })
   t.match(await runCommand(t, ['convert', 'arc.png', 'arc.mts'], { cwd }), { code: 0, out: /picture: put it beside the module as arc\.png/ })

@@ -156,11 +156,13 @@ t.test('an icon in an archive, or in the card itself, is the picture', async t =
   const { registry } = await load(t, {
     'a.charx': charx(v3('A', assets('embeded://assets/icon/a.png')), { name: 'assets/icon/a.png', data: picture() }),
     'b.json': JSON.stringify(v3('B', assets(`data:image/png;base64,${picture().toString('base64')}`))),
+    'e.json': JSON.stringify(v3('E', assets(`data:image/png;base64,${Buffer.concat([picture(), Buffer.alloc(300_000)]).toString('base64')}`))),
     'd.png': picture(text(v3('D', assets('https://example.com/d.png')), 'ccv3')),
     'c.charx': archive({ name: 'assets/x.png', data: picture() }, { name: 'card.json', data: JSON.stringify(v3('C', assets('https://example.com/c.png'))) })
   })
   t.match(registry.find('A')!.picture, { member: 'assets/icon/a.png' })
   t.ok(registry.find('B')!.picture)
+  t.ok(registry.find('E')!.picture, 'larger than a text may be')
   t.equal(registry.find('C')!.picture, undefined)
   t.match(registry.find('D')!.picture, { file: /d\.png$/ }, 'what is not asked for gives way to the picture itself')
 })
