@@ -1,7 +1,11 @@
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { serialize } from 'node:v8'
+import { buildSync } from 'esbuild'
 import t, { type Test } from 'tap'
 import { Channel } from '../../lib/channel.js'
 import { inThread, type OpenChannel } from '../../lib/engines/local/engine-channel.js'
@@ -10,11 +14,15 @@ import { packageFile } from '../../lib/engines/local/files.js'
 import { missingPackage } from '../../lib/engines/local/rpc.js'
 import { remoteEngines } from '../../lib/engines/local/remote-engines.js'
 import type { ThreadStream } from '../../lib/engines/local/thread-stream.js'
-import { threadUrl } from '../../lib/thread.js'
 import { startEngineHost } from '../support/engine-host.js'
 import { until } from '../support/until.js'
 
-const entry = threadUrl(import.meta.url, '../support/echo-worker')
+/** The worker in one plain file: with the loader that its source needs, each of some thirty threads takes a second more to start. */
+const file = join(t.testdir(), 'echo-worker.mjs')
+buildSync({ entryPoints: [fileURLToPath(new URL('../support/echo-worker.ts', import.meta.url))], bundle: true, platform: 'node', format: 'esm', outfile: file })
+const openEcho = (options: object, patienceMs?: number): OpenChannel =>
+  inThread(pathToFileURL(file), options, { execArgv: [], ...patienceMs === undefined ? {} : { patienceMs } })
+const hosted = (_engine: string, options: object): OpenChannel => openEcho(options)
 const { signal } = new AbortController()
 
 async function rest<T> (stream: ThreadStream<T>): Promise<T[]> {
@@ -24,8 +32,8 @@ async function rest<T> (stream: ThreadStream<T>): Promise<T[]> {
 }
 
 /** What holds wherever the thread is. */
-function suite (t: Test, open: (options: object) => OpenChannel): void {
-  /** Shared by the tests that leave it sound, as a thread takes a second to start from source. */
+function suite (t: Test, open: (options: object) => OpenChannel, crashes: string[]): void {
+  /** Shared by the tests that leave it sound. */
   const thread = new EngineThread<string>('Echo', open({}))
   t.teardown(() => thread.close())
 
@@ -62,7 +70,7 @@ function suite (t: Test, open: (options: object) => OpenChannel): void {
     t.same(await rest(other), ['b1'])
   })
 
-  for (const crash of ['exit', 'uncaught']) {
+  for (const crash of crashes) {
     t.test(`when the worker dies (${crash}) its streams fail and the next one works`, async (t) => {
       const [one, other] = [thread.open<string>('a', signal), thread.open<string>('b', signal)]
       const failures = Promise.all([one, other].map((stream) => t.rejects(rest(stream), { name: 'EngineError', code: 'engine_failed' })))
@@ -133,6 +141,12 @@ function suite (t: Test, open: (options: object) => OpenChannel): void {
     await t.rejects(thread.start(), { name: 'EngineError', code: 'engine_unavailable', message: 'Echo: no such model' })
   })
 
+  t.test('a worker that dies while it loads is unavailable, to who started it and to who waits for it', async (t) => {
+    const thread = createThread(t, { exitIf: file })
+    await Promise.all([thread.start(), rest(thread.open('a', signal))].map((waiting: Promise<unknown>) =>
+      t.rejects(waiting, { name: 'EngineError', code: 'engine_unavailable', message: 'Echo: the worker ended with code 3' })))
+  })
+
   t.test('a package that is not installed is named', async (t) => {
     const thread = createThread(t, { missing: 'no-such-package' })
     await t.rejects(thread.start(), { message: 'Echo: the package no-such-package is not installed (npm install no-such-package)' })
@@ -153,15 +167,15 @@ function suite (t: Test, open: (options: object) => OpenChannel): void {
   })
 }
 
-t.test('in this process', async t => suite(t, options => inThread(entry, options)))
+t.test('in this process', async t => suite(t, options => openEcho(options, 600), ['exit', 'uncaught', 'hang']))
 
 t.test('in the engine process', async t => {
-  const { path } = await startEngineHost(t, { vad: entry })
-  suite(t, options => remoteEngines(path)('vad', options, 1))
+  const { path } = await startEngineHost(t, hosted)
+  suite(t, options => remoteEngines(path)('vad', options, 1), ['exit', 'uncaught'])
 })
 
 t.test('those who ask for the same engine share its threads, of which the second starts when the first is busy', async t => {
-  const { host, path } = await startEngineHost(t, { vad: entry, stt: entry })
+  const { host, path } = await startEngineHost(t, hosted)
   const create = (engine: 'vad' | 'stt', options: object, threads: number): EngineThread<string> => {
     const thread = new EngineThread<string>('Echo', remoteEngines(path)(engine, options, threads))
     t.teardown(() => thread.close())
@@ -181,8 +195,22 @@ t.test('those who ask for the same engine share its threads, of which the second
   t.equal(host.threads, 4)
 })
 
-t.test('when a connection ends, its streams are given up and no others', async t => {
-  const { host, path } = await startEngineHost(t, { vad: entry })
+t.test('one of several threads that dies while it loads is unavailable to its streams, and the others go on', async t => {
+  const { path } = await startEngineHost(t, hosted)
+  const exitIf = join(t.testdir(), 'broken')
+  const thread = new EngineThread<string>('Echo', remoteEngines(path)('vad', { exitIf }, 2))
+  t.teardown(() => thread.close())
+  await thread.start()
+  writeFileSync(exitIf, '')
+  const [one, other] = [thread.open<string>('a', signal), thread.open<string>('b', signal)]
+  await t.rejects(rest(other), { code: 'engine_unavailable', message: 'Echo: the worker ended with code 3' })
+  one.send('1')
+  one.end()
+  t.same(await rest(one), ['a1'])
+})
+
+t.test('when a connection ends, or its process is killed, its streams are given up and no others', async t => {
+  const { host, path } = await startEngineHost(t, hosted)
   const [leaving, staying] = [1, 2].map(() => new EngineThread<string>('Echo', remoteEngines(path)('vad', {}, 1)))
   t.teardown(() => staying!.close())
   const watcher = staying!.open<string>('aborts', signal)
@@ -191,12 +219,27 @@ t.test('when a connection ends, its streams are given up and no others', async t
   await until(() => host.streams === 2)
   await leaving!.close()
   await failure
-  t.equal((await watcher.output[Symbol.asyncIterator]().next()).value, 'aborted a')
+  const aborts = watcher.output[Symbol.asyncIterator]()
+  t.equal((await aborts.next()).value, 'aborted a')
+  t.equal(host.streams, 1)
+
+  // Says no more than a session process does, and without the time that one takes to start.
+  const child = spawn(process.execPath, ['-e', `
+    const { serialize } = require('node:v8')
+    const socket = require('node:net').connect(process.argv[1])
+    for (const value of [{ engine: 'vad', options: {}, threads: 1 }, [{ op: 'open', id: 1, value: 'killed' }]]) {
+      const body = serialize(value)
+      socket.write(Buffer.concat([Buffer.from(new Uint32Array([body.length]).buffer), body]))
+    }
+  `, path], { stdio: ['ignore', 'ignore', 'inherit'] })
+  await until(() => host.streams === 2)
+  child.kill('SIGKILL')
+  t.equal((await aborts.next()).value, 'aborted killed')
   t.equal(host.streams, 1)
 })
 
 t.test('when the engine process is gone its streams fail, and the next one waits for another', async t => {
-  const { host, path } = await startEngineHost(t, { vad: entry })
+  const { host, path } = await startEngineHost(t, hosted)
   const thread = new EngineThread<string>('Echo', remoteEngines(path)('vad', {}, 1))
   t.teardown(() => thread.close())
   await thread.start()
@@ -211,7 +254,7 @@ t.test('when the engine process is gone its streams fail, and the next one waits
 })
 
 t.test('a connection that asks for what there is not, or sends no frames, is cut', async t => {
-  const { host, path } = await startEngineHost(t, { vad: entry })
+  const { host, path } = await startEngineHost(t)
   const frame = (body: Buffer): Buffer => Buffer.concat([Buffer.from(new Uint32Array([body.length]).buffer), body])
   for (const bytes of [frame(serialize({ engine: 'constructor', options: {}, threads: 1 })), frame(Buffer.from('no frame')), Buffer.alloc(8, 0xff)]) {
     const socket = connect(path)

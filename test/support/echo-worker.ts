@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { serve, type Reply } from '../../lib/engines/local/rpc.js'
 
 const watchers = new Set<Reply<string>>()
@@ -25,7 +26,8 @@ function hoard (reply: Reply<string>): { data (value: string | Int16Array): void
 }
 
 /** A worker for tests: gives back what it gets behind the stream's name, and breaks on request. */
-await serve(async ({ fault, missing }: { fault?: string, missing?: string }) => {
+await serve(async ({ fault, missing, exitIf }: { fault?: string, missing?: string, exitIf?: string }) => {
+  if (exitIf && existsSync(exitIf)) process.exit(3)
   if (fault) throw new Error(fault)
   if (missing) await import(missing)
   return {
@@ -37,6 +39,7 @@ await serve(async ({ fault, missing }: { fault?: string, missing?: string }) => 
         data (value: string) {
           if (value === 'throw') throw new Error('thrown on request')
           if (value === 'exit') process.exit(3)
+          if (value === 'hang') for (;;);
           if (value === 'uncaught') setImmediate(() => { throw new Error('uncaught on request') })
           reply.send(name + value)
         },

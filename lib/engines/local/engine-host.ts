@@ -1,28 +1,32 @@
 import type { Socket } from 'node:net'
 import { threadUrl } from '../../thread.js'
-import { inThread, type LocalEngine } from './engine-channel.js'
+import { inThread, type LocalEngine, type OpenChannel } from './engine-channel.js'
 import { readFrames, writeFrame } from './frames.js'
 import { HostedEngine, type Client } from './hosted-engine.js'
 import type { Hello } from './remote-engines.js'
 import { Outbox, type FromWorker, type ToWorker } from './rpc.js'
 
-/** What may be asked for: never a file that a connection names. */
-const localEntries: Record<LocalEngine, URL> = {
+const entries: Record<LocalEngine, URL> = {
   vad: threadUrl(import.meta.url, 'vad-worker'),
   stt: threadUrl(import.meta.url, 'stt-worker'),
   tts: threadUrl(import.meta.url, 'tts-worker')
 }
 
+/** What may be asked for: never a file that a connection names. */
+function openLocal (engine: string, options: object): OpenChannel | undefined {
+  return Object.hasOwn(entries, engine) ? inThread(entries[engine as LocalEngine], options) : undefined
+}
+
 /** Engines that many connections share: those who ask for the same one with the same options get the same threads. */
 export class EngineHost {
-  readonly #entries: Record<string, URL>
+  readonly #open: typeof openLocal
   readonly #engines = new Map<string, HostedEngine>()
   readonly #sockets = new Set<Socket>()
   #onIdle: (() => void) | undefined
 
-  /** @param entries the workers' files, by the engine's name */
-  constructor (entries: Record<string, URL> = localEntries) {
-    this.#entries = entries
+  /** @param open the way to a thread of an engine; undefined for one that there is not */
+  constructor (open = openLocal) {
+    this.#open = open
   }
 
   /** Threads that have an engine loaded, or load it. */
@@ -81,11 +85,12 @@ export class EngineHost {
   }
 
   #engine ({ engine: name, options, threads }: Hello): HostedEngine | undefined {
-    if (!Object.hasOwn(this.#entries, name)) return undefined
     const key = JSON.stringify([name, options, threads])
     const known = this.#engines.get(key)
     if (known !== undefined) return known
-    const engine: HostedEngine = new HostedEngine(`Shared ${name}`, inThread(this.#entries[name]!, options), threads, () => {
+    const open = this.#open(name, options)
+    if (open === undefined) return undefined
+    const engine: HostedEngine = new HostedEngine(`Shared ${name}`, open, threads, () => {
       if (this.#engines.get(key) === engine) this.#engines.delete(key)
     })
     this.#engines.set(key, engine)

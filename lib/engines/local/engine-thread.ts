@@ -69,7 +69,7 @@ export class EngineThread<Info = undefined> {
     this.#closed = true
     const running = this.#running
     if (!running) return
-    this.#failAll('is closed')
+    this.#failAll('engine_failed', 'is closed')
     running.outbox.add({ op: 'close' })
     running.outbox.flush()
     running.channel.ref()
@@ -84,26 +84,29 @@ export class EngineThread<Info = undefined> {
     // Whoever awaits start() hears of it; a restart tells its streams instead.
     ready.promise.catch(() => {})
     const exited = deferred<void>()
-    const lost = (code: 'engine_unavailable' | 'engine_failed', message: string): void => {
+    let loaded = false
+    const lost = (message: string): void => {
+      const code = loaded ? 'engine_failed' : 'engine_unavailable'
       ready.reject(engineError(code, this.#name, message))
       if (this.#running !== running) return
       this.#running = undefined
-      this.#failAll(message)
+      this.#failAll(code, message)
     }
     const channel = this.#open(this.#name, {
       onMessages: messages => {
         for (const message of messages) {
           if (message.op === 'ready') {
+            loaded = true
             ready.resolve(message.value as Info)
             this.#rest()
           } else if (message.op === 'fault') {
-            lost('engine_unavailable', message.message)
+            lost(message.message)
           } else if (message.op !== 'count') {
             this.#receive(message)
           }
         }
       },
-      onLost: message => lost('engine_failed', message),
+      onLost: lost,
       onExit: exited.resolve
     })
     const outbox = new Outbox<ToWorker>((messages, transfer) => channel.post(messages, transfer))
@@ -119,13 +122,13 @@ export class EngineThread<Info = undefined> {
     if (message.op === 'took') return stream.took(message.amount)
     this.#forget(message.id)
     if (message.op === 'end') stream.settle()
-    else stream.settle(engineError('engine_failed', this.#name, message.message))
+    else stream.settle(engineError(message.unloaded === true ? 'engine_unavailable' : 'engine_failed', this.#name, message.message))
   }
 
-  #failAll (message: string): void {
+  #failAll (code: 'engine_unavailable' | 'engine_failed', message: string): void {
     const streams = [...this.#streams.values()]
     this.#streams.clear()
-    for (const stream of streams) stream.settle(engineError('engine_failed', this.#name, message))
+    for (const stream of streams) stream.settle(engineError(code, this.#name, message))
     this.#rest()
   }
 

@@ -24,6 +24,7 @@ interface Thread {
   channel: EngineChannel
   outbox: Outbox<ToWorker>
   streams: Map<number, Stream>
+  loaded: boolean
   exited: Promise<void>
 }
 
@@ -124,7 +125,7 @@ export class HostedEngine {
       onLost: message => this.#lose(thread, message),
       onExit: exit
     })
-    const thread: Thread = { channel, outbox: new Outbox((messages, transfer) => channel.post(messages, transfer)), streams, exited }
+    const thread: Thread = { channel, outbox: new Outbox((messages, transfer) => channel.post(messages, transfer)), streams, loaded: false, exited }
     this.#threads.push(thread)
     return thread
   }
@@ -133,6 +134,7 @@ export class HostedEngine {
     if (message.op === 'count') return
     if (message.op === 'fault') return this.#lose(thread, message.message)
     if (message.op === 'ready') {
+      thread.loaded = true
       if (this.#ready !== undefined) return
       this.#ready = message
       for (const client of this.#clients.keys()) client.tell(message)
@@ -151,7 +153,7 @@ export class HostedEngine {
     if (this.#threads.length > 0) {
       for (const stream of [...thread.streams.values()]) {
         this.#forget(stream)
-        stream.client.tell({ op: 'fail', id: stream.id, message })
+        stream.client.tell({ op: 'fail', id: stream.id, message, unloaded: !thread.loaded })
       }
       return
     }

@@ -26,7 +26,8 @@ export type FromWorker =
   /** So much of the input is done with. */
   | { op: 'took', id: number, amount: number }
   | { op: 'end', id: number }
-  | { op: 'fail', id: number, message: string }
+  /** `unloaded`: its worker ended before it could begin. */
+  | { op: 'fail', id: number, message: string, unloaded?: boolean }
 
 export interface WorkerData {
   options: unknown

@@ -24,8 +24,8 @@ export function createLocalStt (options: LocalSttOptions = {}, shared?: SharedEn
     start: async () => { await thread.start() },
     check: async () => { await thread.start() },
     close: () => thread.close(),
-    transcribe (audio, { signal, language }) {
-      const stream = thread.open<TranscriptChunk>({ language }, signal)
+    transcribe (audio, { signal }) {
+      const stream = thread.open<TranscriptChunk>(undefined, signal)
       // A copy, as what a worker is given can no longer be read here.
       stream.feed(audio, (chunk) => { stream.send(chunk.slice()) })
       return stream.output
