@@ -1,8 +1,9 @@
 import { EngineError } from '../lib/engines/engine.js'
 import { OptionsError } from '../lib/options.js'
 import { fail } from './command.js'
-import { startLocalServer } from './local-server.js'
+import type { LocalServer } from './local-server.js'
 import { ConnectError, readUrl, RealtimeConnection } from './realtime.js'
+import { keyFor, queryFor } from './target.js'
 
 export interface Target {
   /** A server that runs; without, one is started in this process. */
@@ -28,10 +29,11 @@ export const CONNECT_HELP = `  --url URL          a server that runs (default: o
 /** Connects, does something, and lets everything go again. Resolves with the exit code. */
 export async function withConnection (target: Target, use: (connection: RealtimeConnection) => Promise<number>): Promise<number> {
   const given = target.url === undefined ? undefined : readUrl(target.url)
-  let server: Awaited<ReturnType<typeof startLocalServer>> | undefined
+  let server: LocalServer | undefined
   let connection: RealtimeConnection | undefined
   try {
-    if (given === undefined) server = await startLocalServer(target)
+    // Whoever has a server does not wait for all that one is made of.
+    if (given === undefined) server = await (await import('./local-server.js')).startLocalServer(target)
     const url = given ?? server!.url
     connection = await RealtimeConnection.connect({ url, key: keyFor(url, target.key), query: queryFor(url, target.character) })
     return await use(connection)
@@ -41,17 +43,5 @@ export async function withConnection (target: Target, use: (connection: Realtime
   } finally {
     await connection?.close()
     await server?.close()
-  }
-}
-
-export function keyFor (url: string, key: string | undefined): string | undefined {
-  return key ?? (new URL(url).hostname === 'api.openai.com' ? process.env.OPENAI_API_KEY : undefined)
-}
-
-export function queryFor (url: string, character?: string): Record<string, string> {
-  return {
-    // Every server of the protocol wants a model; this one takes any.
-    ...new URL(url).searchParams.has('model') ? {} : { model: 'gpt-realtime' },
-    ...character === undefined ? {} : { character }
   }
 }

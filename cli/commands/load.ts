@@ -7,7 +7,7 @@ import { summarize, type Distribution } from '../load/statistics.js'
 import { readUrl } from '../realtime.js'
 import { packagedSpeech, readSpeech } from '../speech.js'
 import { paint, Progress, table } from '../terminal.js'
-import { keyFor, queryFor } from '../with-connection.js'
+import { keyFor, queryFor } from '../target.js'
 
 const STAGES = { connect: 'connect', turn_end: 'speech end → turn end', transcript: 'speech end → transcript', first_word: 'speech end → first word', first_audio: 'speech end → first audio' } as const
 

@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline'
 import { CharacterRequestError, createCharacters, type Characters } from '../../lib/client/index.js'
-import { defineCommand } from '../command.js'
+import { defineCommand, fail } from '../command.js'
 import type { RealtimeConnection } from '../realtime.js'
 import { paint } from '../terminal.js'
 import { CONNECT_HELP, connectOptions, withConnection } from '../with-connection.js'
@@ -36,7 +36,11 @@ async function talk (connection: RealtimeConnection, json: boolean): Promise<num
   }, () => {})
   const isTerminal = process.stdin.isTTY === true && !json
   const lines = createInterface({ input: process.stdin, ...isTerminal ? { output: process.stdout } : {}, prompt: paint('cyan', 'you › ') })
-  connection.closed.then(() => lines.close())
+  let gone: string | undefined
+  connection.closed.then(reason => {
+    gone = reason
+    lines.close()
+  })
 
   let answering = false
   lines.on('SIGINT', () => {
@@ -57,7 +61,8 @@ async function talk (connection: RealtimeConnection, json: boolean): Promise<num
     if (isTerminal) lines.prompt()
   }
   lines.close()
-  return 0
+  if (gone === undefined) return 0
+  return fail(`${isTerminal ? '\n' : ''}The server closed the connection: ${gone}.`)
 
   async function answer (text: string | null): Promise<void> {
     answering = true

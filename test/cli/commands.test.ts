@@ -1,30 +1,42 @@
-import { readFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { readWav } from '../../lib/audio/wav.js'
 import { packageVersion } from '../../lib/package-root.js'
 import { castOf, characterSource } from '../support/casts.js'
-import { runCommand } from '../support/command.js'
+import { runCommand, startCommand } from '../support/command.js'
 import { cannedEngines } from '../support/engines.js'
+import { program } from '../support/program.js'
 import { startServer } from '../support/server.js'
 import { countWrongWords } from '../support/words.js'
 
 const clip = new URL('../fixtures/austen-0880.wav', import.meta.url).pathname
 
+// Processes wait for each other's sockets and for people who speak: several tests at the same time.
+t.jobs = 3
+
 t.test('it tells what it can do, and says which argument is wrong', async t => {
   const help = await runCommand(t, ['--help'])
   for (const name of ['start', 'check', 'new', 'talk', 'say', 'load']) t.match(help.out, new RegExp(`^  ${name} `, 'm'))
   t.equal((await runCommand(t, ['--version'])).out.trim(), packageVersion)
-  t.match(await runCommand(t, ['load', '--help']), { code: 0, out: /--sessions N/ })
-  t.match(await runCommand(t, ['sing']), { code: 2, out: '', err: /^There is no command 'sing'/ })
-  t.match(await runCommand(t, ['load', '--sessions', 'many']), { code: 2, err: /^--sessions must be a number from 1 to/ })
-  t.match(await runCommand(t, ['check', '--loud', 'x']), { code: 2, err: /'--loud'/ })
-  t.match(await runCommand(t, ['say', 'no-such.wav']), { code: 2, err: /no-such\.wav cannot be read: it does not exist/ })
-  const nobody = await runCommand(t, ['load', '--url', 'ws://127.0.0.1:1', '--sessions', '2', '--ramp', '0'])
-  t.match(nobody, { code: 1, out: /2 × nothing listens there/, err: 'No turn was answered.\n' })
-  t.notMatch(nobody.out, /p50/, 'no table of nothing')
-  t.match(await runCommand(t, ['talk', 'Nobody', 'at', 'all'], { input: '' }), { code: 1, err: /refuses: Unknown character 'Nobody at all'\./ })
-  t.match(await runCommand(t, ['talk', '--url', 'http://127.0.0.1:1']), { code: 1, err: /^Nothing listens at ws:\/\/127\.0\.0\.1:1\./ })
+  const runs = ([
+    [['load', '--help'], { code: 0, out: /--sessions N/ }],
+    [['sing'], { code: 2, out: '', err: /^There is no command 'sing'/ }],
+    [['load', '--sessions', 'many'], { code: 2, err: /^--sessions must be a number from 1 to/ }],
+    [['check', '--loud', 'x'], { code: 2, err: /'--loud'/ }],
+    [['say', 'no-such.wav'], { code: 2, err: /no-such\.wav cannot be read: it does not exist/ }],
+    [['load', '--url', 'ws://127.0.0.1:1', '--sessions', '2', '--ramp', '0'], { code: 1, out: /2 × nothing listens there/, err: 'No turn was answered.\n' }],
+    [['talk', 'Nobody', 'at', 'all'], { code: 1, err: /refuses: Unknown character 'Nobody at all'\./ }],
+    [['talk', '--url', 'http://127.0.0.1:1'], { code: 1, err: /^Nothing listens at ws:\/\/127\.0\.0\.1:1\./ }]
+  ] as const).map(async ([args, expected]) => {
+    const result = await runCommand(t, [...args])
+    t.match(result, expected, args.join(' '))
+    t.notMatch(result.out, /p50/, 'no table of nothing')
+  })
+  await Promise.all(runs)
 })
 
 t.test('check shows each fault with its place, and the exit code tells whether there is one', async t => {
@@ -74,9 +86,9 @@ t.test('a new character is right from the start, can be talked to, and is never 
 
 t.test('one turn is spoken to a server, and the answer kept as it would be heard', async t => {
   const out = join(t.testdir({}), 'answer.wav')
-  const { code, out: text, err } = await runCommand(t, ['say', clip, '--character', 'Magnus', '--out', out, '--json'])
+  const { code, out: report, err } = await runCommand(t, ['say', clip, '--character', 'Magnus', '--out', out, '--json'])
   t.equal(code, 0, err)
-  const said = JSON.parse(text)
+  const said = JSON.parse(report)
   t.match(said, { character: 'Magnus', status: 'completed', answer: /\w/ })
   t.ok(countWrongWords(said.heard, 'he was not an ill disposed young man') <= 2, said.heard)
   const { samples, rate } = readWav(readFileSync(out))
@@ -97,4 +109,36 @@ t.test('two hundred sessions speak from one process, and each turn is measured',
   }
   const refused = await runCommand(t, ['load', '--url', server.http, '--sessions', '2', '--ramp', '0'])
   t.match(refused, { code: 1, out: /2 × refused with HTTP 401/ })
+})
+
+t.test('who chats is told when the server ends the session', async t => {
+  const server = await startServer(t)
+  const { child, out } = startCommand(t, ['talk', '--url', server.http])
+  child.stdin.write('Hello\n')
+  while (!out().includes('You said: Hello')) await once(child.stdout, 'data')
+  const { data } = await (await fetch(`${server.http}/v1/sessions`)).json() as { data: { id: string }[] }
+  await fetch(`${server.http}/v1/sessions/${data[0]!.id}/close`, { method: 'POST' })
+  let err = ''
+  child.stderr.on('data', chunk => { err += chunk })
+  t.match(await once(child, 'close'), [1])
+  t.equal(err, 'The server closed the connection: 1001 closed by the operator.\n')
+})
+
+t.test('on a terminal there are colours and a bar of progress, unless colours are refused', { skip: !existsSync('/usr/bin/script') && 'there is no script(1), which has a terminal' }, async t => {
+  const cast = t.testdir({ ...castOf('Ada'), 'broken.ts': 'const = 1\n' })
+  const server = await startServer(t, cannedEngines())
+  const onTerminal = async (args: string[], environment: Record<string, string> = {}) => {
+    const command = [process.execPath, ...program('cli/dramatis'), ...args].map(part => `'${part}'`).join(' ')
+    const child = spawn('/usr/bin/script', ['-qec', command, '/dev/null'], { env: { PATH: process.env.PATH, TERM: 'xterm', ...environment } })
+    t.teardown(() => child.kill('SIGKILL'))
+    return (await text(child.stdout)).replaceAll('\x1b', 'ESC')
+  }
+  const [check, plain, load] = await Promise.all([
+    onTerminal(['check', cast]), onTerminal(['check', cast], { NO_COLOR: '1' }),
+    onTerminal(['load', '--url', server.http, '--sessions', '1', '--turns', '1'])
+  ])
+  t.match(check, /ESC\[32m✔ESC\[39m Ada/)
+  t.match(plain, /✖ .*broken\.ts:1:7 {2}syntax_error/)
+  t.notMatch(plain, 'ESC')
+  t.match(load, /\rESC\[2K.*░.* 1 sessions, 0 of 1 turns[^]*\rESC\[2K[^]*1 of 1 turns, 1 sessions/)
 })
