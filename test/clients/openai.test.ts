@@ -26,7 +26,7 @@ globalThis.WebSocket = class extends undici.WebSocket {
 
 const key = 'sk-test'
 const clients = [
-  { version: '6.49', Client: OpenAI6, Ga: Ga6, Beta: Beta6 },
+  { version: '6.34', Client: OpenAI6, Ga: Ga6, Beta: Beta6 },
   { version: '7.57', Client: OpenAI7 as unknown as typeof OpenAI6, Ga: Ga7 as unknown as typeof Ga6, Beta: Beta7 as unknown as typeof Beta6 }
 ]
 
