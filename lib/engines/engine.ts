@@ -138,10 +138,18 @@ export interface LlmTool {
 
 export type LlmToolChoice = 'auto' | 'none' | 'required' | { name: string }
 
+export const EFFORTS = ['minimal', 'low', 'medium', 'high', 'xhigh'] as const
+/** How much a model may think before it answers. */
+export type LlmEffort = typeof EFFORTS[number]
+
 export interface LlmRequest {
   messages: LlmMessage[]
   tools: LlmTool[]
   toolChoice: LlmToolChoice
+  /** Whether one answer may call several tools; the model's own way when absent. */
+  parallelToolCalls?: boolean | undefined
+  /** The model's own way when absent. */
+  effort?: LlmEffort | undefined
   /** Overrides the engine's own model. */
   model?: string | undefined
   temperature?: number | undefined

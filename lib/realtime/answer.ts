@@ -99,7 +99,7 @@ export class Answer {
 
   async #ask (messages: LlmMessage[], count: number): Promise<Round> {
     const { engines: { llm }, output, signal, observer, tokens } = this.#scope
-    const { character, maxTokens, toolChoice, temperature } = this.#plan
+    const { character, maxTokens, toolChoice, temperature, parallelToolCalls, effort } = this.#plan
     const mustAnswer = count === MAX_ROUNDS - 1
     // A call that the client insists on is made once: after it the model is free to answer.
     const choice = count === 0 || toolChoice === 'none' ? toolChoice : 'auto'
@@ -115,6 +115,8 @@ export class Answer {
       messages,
       tools: mustAnswer ? [] : this.#tools,
       toolChoice: mustAnswer ? 'none' : choice,
+      parallelToolCalls,
+      effort,
       ...llmOverrides(character, llm.name),
       ...temperature === undefined ? {} : { temperature },
       maxTokens: maxTokens === 'inf' ? undefined : maxTokens,
@@ -133,6 +135,8 @@ export class Answer {
           message.push(event.delta)
           break
         case 'tool_call': {
+          // Not every model can be told.
+          if (parallelToolCalls === false && calls.size > 0) break
           if (round.text.trim() !== '') message?.open()
           const id = event.id || createId('call')
           if (this.#characterTools.some(tool => tool.name === event.name)) calls.set(event.index, { id, name: event.name, arguments: '' })

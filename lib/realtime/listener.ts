@@ -45,6 +45,18 @@ export interface ListenerLimits {
   audioHistorySeconds: number
 }
 
+/** The language that the client expects to be spoken, if it is one. */
+export function languageOf (transcription: InputTranscription | null): string | null {
+  const { language, languages } = transcription ?? {}
+  return language ?? (languages?.length === 1 ? languages[0]! : null)
+}
+
+/** Words to expect, as engines take them. */
+function wordsOf (transcription: InputTranscription | null): string | undefined {
+  const { prompt, keywords } = transcription ?? {}
+  return [prompt ?? '', keywords?.join(', ') ?? ''].filter(words => words !== '').join('\n') || undefined
+}
+
 /** Where the audio comes from: nothing more does between the two. Both are idempotent. */
 export interface AudioSource {
   hold (): void
@@ -190,7 +202,7 @@ export class Listener {
     const audio = new Channel<Int16Array>()
     const abort = new AbortController()
     const { transcription, language } = this.#settings
-    const vad = { heard: position, audio, abort, detector: new TurnDetector(settings, position, transcription?.language ?? language) }
+    const vad = { heard: position, audio, abort, detector: new TurnDetector(settings, position, languageOf(transcription) ?? language) }
     this.#watch(vad, position)
     return vad
   }
@@ -260,8 +272,8 @@ export class Listener {
   #recognise (position: number, heard: (itemId: string, delta: string) => void): Utterance {
     const { transcription, language } = this.#settings
     const utterance = new Utterance(this.#engines.stt, position, {
-      language: transcription?.language ?? language ?? undefined,
-      prompt: transcription?.prompt ?? undefined,
+      language: languageOf(transcription) ?? language ?? undefined,
+      prompt: wordsOf(transcription),
       model: transcription?.model
     }, heard, this.#recordingBytes)
     this.#recognising.add(utterance)

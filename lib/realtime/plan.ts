@@ -1,4 +1,4 @@
-import type { LlmToolChoice } from '../engines/engine.js'
+import { EFFORTS, type LlmToolChoice } from '../engines/engine.js'
 import type { LoadedCharacter } from '../characters/loaded-character.js'
 import type { Casting } from './casting.js'
 import type { ContextWindow } from './context-window.js'
@@ -40,6 +40,8 @@ export function planResponse (scope: PlanScope, options: ResponseOptions, turn: 
     instructions: options.instructions ?? settings.instructions,
     tools,
     toolChoice: toolChoice(options.tool_choice === undefined ? settings.tool_choice : readToolChoice(options.tool_choice, tools, 'response.tool_choice')),
+    parallelToolCalls: options.parallel_tool_calls ?? settings.parallel_tool_calls,
+    effort: EFFORTS.find(effort => effort === (options.reasoning ?? settings.reasoning)?.effort),
     maxTokens: options.max_output_tokens ?? settings.max_output_tokens,
     temperature: scope.temperature,
     metadata: options.metadata ?? null,

@@ -1,5 +1,5 @@
 import type { LoadedCharacter } from '../characters/loaded-character.js'
-import { EngineError, type Engines, type LlmToolChoice } from '../engines/engine.js'
+import { EngineError, type Engines, type LlmEffort, type LlmToolChoice } from '../engines/engine.js'
 import { RealtimeError } from '../errors.js'
 import { Answer, type AnswerScope } from './answer.js'
 import type { Conversation, Entry } from './conversation.js'
@@ -20,6 +20,9 @@ export interface ResponsePlan {
   readonly instructions: string
   readonly tools: readonly FunctionTool[]
   readonly toolChoice: LlmToolChoice
+  /** Undefined: the model's own way. */
+  readonly parallelToolCalls: boolean | undefined
+  readonly effort: LlmEffort | undefined
   readonly maxTokens: number | 'inf'
   /** What the client wants, over what its character does. */
   readonly temperature: number | undefined

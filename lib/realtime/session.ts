@@ -19,7 +19,7 @@ import { handle } from './handlers/table.js'
 import { createId } from './ids.js'
 import { toSamples } from './input-audio.js'
 import { Lifetime } from './lifetime.js'
-import { Listener, type ListenerSettings } from './listener.js'
+import { languageOf, Listener, type ListenerSettings } from './listener.js'
 import type { SessionObserver } from './observer.js'
 import { ownerOf } from './memory.js'
 import { Outbox } from './outbox.js'
@@ -237,7 +237,7 @@ export class RealtimeSession {
   /** Brings what depends on settings and character up to date. */
   refresh (): void {
     const listening = this.#listening()
-    this.registry.session.language = listening.language ?? listening.transcription?.language ?? null
+    this.registry.session.language = listening.language ?? languageOf(listening.transcription)
     const { user_name: userName } = this.#settings
     if (userName === null) delete this.registry.session.userName
     else this.registry.session.userName = userName

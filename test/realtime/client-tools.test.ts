@@ -95,6 +95,20 @@ t.test('client tools', async t => {
     ])
   })
 
+  t.test('where the client wants one at a time only the first counts, whatever the model does', async t => {
+    const { client, llm } = await connect(t, function * (): Iterable<LlmEvent> {
+      yield { type: 'tool_call', index: 0, id: 'a', name: 'one' }
+      yield { type: 'tool_call', index: 1, id: 'b', name: 'two' }
+      yield { type: 'tool_arguments', index: 1, delta: '{}' }
+      yield { type: 'end', reason: 'tool_calls' }
+    })
+    await client.update({ ...text, tools: [tool('one'), tool('two')], parallel_tool_calls: false })
+    await client.ask('both', {})
+    await client.ask('both', { parallel_tool_calls: true })
+    t.same(client.of('response.done').map(({ response }) => response.output.map(item => item.type === 'function_call' && item.name)), [['one'], ['one', 'two']])
+    t.same(llm.requests.map(({ parallelToolCalls }) => parallelToolCalls), [false, true])
+  })
+
   t.test('a call without arguments ends with those of an empty object', async t => {
     const { client } = await connect(t, function * (): Iterable<LlmEvent> {
       yield { type: 'tool_call', index: 0, id: 'a', name: 'now' }

@@ -142,6 +142,28 @@ t.test('a session ends when its time is over', async t => {
   t.match(await client.closed, { reason: 'session_expired' })
 })
 
+t.test('reasoning and parallel_tool_calls reach the model, and are left out where its server does not take them', async t => {
+  const chat = await startChatServer()
+  t.teardown(() => chat.close())
+  const tools = [{ type: 'function', name: 'look' }]
+  const { client, answer } = await connect(t, { llm: createOpenAiLlm({ baseUrl: chat.url, model: 'test-model' }) }, { tools })
+  /** What each request since had of the two. */
+  const sent = () => chat.requests.splice(0).map(({ body }) => [body.reasoning_effort, body.parallel_tool_calls])
+  await answer()
+  t.strictSame(sent(), [[undefined, undefined]], 'as the model likes')
+  await client.update({ reasoning: { effort: 'high' }, parallel_tool_calls: false })
+  await answer()
+  await answer({ reasoning: { effort: 'low' }, parallel_tool_calls: true })
+  await answer({ reasoning: { effort: 'of a later day' } })
+  t.strictSame(sent(), [['high', false], ['low', true], [undefined, false]])
+
+  chat.script({ status: 400, body: { error: { message: 'Unsupported value: \'reasoning_effort\' does not support \'high\' with this model.' } } })
+  t.equal((await answer()).status, 'completed')
+  await answer()
+  await answer({ reasoning: { effort: 'low' } })
+  t.strictSame(sent(), [['high', false], [undefined, false], [undefined, false], ['low', false]], 'tried once, and no other value is lost')
+})
+
 t.test('prompt, reasoning, parallel_tool_calls, tracing and include are taken and shown', async t => {
   const { client, answer } = await connect(t)
   const given = {

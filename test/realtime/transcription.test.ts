@@ -130,6 +130,34 @@ t.test('the type of a session cannot change, either way', async t => {
   t.match(await other.fail({ type: 'session.update', session: { type: 'transcription' } }), { code: 'invalid_value', param: 'session.type' })
 })
 
+t.test('what the client expects to hear reaches the recogniser', async t => {
+  const asked: object[] = []
+  const { stt } = cannedEngines()
+  const { client } = await connect(t, {
+    ...stt,
+    transcribe (audio, { signal, ...options }) {
+      asked.push(options)
+      return stt.transcribe(audio, { ...options, signal })
+    }
+  })
+  for (const transcription of [
+    { model: 'm', language: 'fr', prompt: 'A story.', languages: ['de'], keywords: ['Bath', 'Ada'] },
+    { model: 'm', languages: ['de'], keywords: ['Bath'] },
+    { model: 'm', languages: ['de', 'en'], keywords: [] }
+  ]) {
+    const session = await client.update({ type: 'transcription', audio: { input: { transcription, turn_detection: null } } })
+    t.match(session.audio.input.transcription, transcription)
+    client.append(tone(200))
+    client.send({ type: 'input_audio_buffer.commit' })
+    await client.next('conversation.item.input_audio_transcription.completed')
+  }
+  t.strictSame(asked, [
+    { language: 'fr', prompt: 'A story.\nBath, Ada', model: 'm' },
+    { language: 'de', prompt: 'Bath', model: 'm' },
+    { language: undefined, prompt: undefined, model: 'm' }
+  ])
+})
+
 t.test('log probabilities may be asked for: the wish is shown', async t => {
   const { client } = await connect(t)
   const session = await client.update({ type: 'transcription', include: ['item.input_audio_transcription.logprobs'] })

@@ -10,6 +10,8 @@ import { createWatch } from '../watch.js'
 
 /** Milliseconds before a failed request is sent once more. */
 const RETRY_DELAY = 250
+/** What servers of the same API may not take, and can do without. */
+const DISPENSABLE = ['stream_options', 'reasoning_effort', 'parallel_tool_calls'] as const
 /** Milliseconds that the usage may take after the server said that its answer is complete. */
 const USAGE_WAIT = 2000
 
@@ -50,8 +52,8 @@ export function createOpenAiLlm (options: OpenAiLlmOptions = {}): LlmEngine {
   const { subject } = server
 
   let model = options.model ?? ''
-  // What this server was found not to take.
-  let takesStreamOptions = true
+  // What this server was found not to take of a model: parameters with their values, as one model may take what another does not.
+  const refused = new Set<string>()
 
   return {
     name: 'openai',
@@ -134,16 +136,19 @@ export function createOpenAiLlm (options: OpenAiLlmOptions = {}): LlmEngine {
 
   async function open (body: ChatCompletionCreateParamsStreaming, signal: AbortSignal): Promise<Response> {
     const { chat } = await server.client()
-    if (takesStreamOptions) {
+    const sent = { ...body, stream_options: { include_usage: true } }
+    const known = (name: typeof DISPENSABLE[number]) => `${body.model} ${name} ${JSON.stringify(sent[name])}`
+    for (;;) {
+      for (const name of DISPENSABLE) if (refused.has(known(name))) delete (sent as Partial<typeof sent>)[name]
       try {
-        return await chat.completions.create({ ...body, stream_options: { include_usage: true } }, { signal }).asResponse()
+        return await chat.completions.create(sent, { signal }).asResponse()
       } catch (error) {
         const { status, message } = error as { status?: unknown, message?: string }
-        if ((status !== 400 && status !== 422) || !message?.includes('stream_options')) throw error
-        takesStreamOptions = false
+        const name = status === 400 || status === 422 ? DISPENSABLE.find(name => name in sent && message?.includes(name)) : undefined
+        if (name === undefined) throw error
+        refused.add(known(name))
       }
     }
-    return await chat.completions.create(body, { signal }).asResponse()
   }
 
   /** What a server tells of in the middle of its stream, as the client would throw it. */

@@ -8,6 +8,7 @@ export function toChatRequest (request: LlmRequest): Omit<ChatCompletionCreatePa
     stream: true,
     messages: request.messages.map(toChatMessage),
     ...(request.temperature === undefined ? {} : { temperature: request.temperature }),
+    ...(request.effort === undefined ? {} : { reasoning_effort: request.effort }),
     // Several servers refuse an empty list of tools, and a tool_choice without one.
     ...(request.tools.length === 0
       ? {}
@@ -22,7 +23,8 @@ export function toChatRequest (request: LlmRequest): Omit<ChatCompletionCreatePa
           })),
           tool_choice: typeof request.toolChoice === 'string'
             ? request.toolChoice
-            : { type: 'function' as const, function: { name: request.toolChoice.name } }
+            : { type: 'function' as const, function: { name: request.toolChoice.name } },
+          ...(request.parallelToolCalls === undefined ? {} : { parallel_tool_calls: request.parallelToolCalls })
         })
   }
 }

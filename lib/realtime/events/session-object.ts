@@ -31,7 +31,7 @@ export const TurnDetection = Type.Union([ServerVad, SemanticVad])
 /** Turn detection with every parameter filled in. */
 export type TurnDetection = Required<Static<typeof ServerVad>> | Required<Static<typeof SemanticVad>>
 
-/** Typed as what is known today, and any string is taken: it is shown, not applied. */
+/** Typed as what is known today, and any string is taken: one that is not known is shown, not applied. */
 const Effort = Type.Unsafe<'minimal' | 'low' | 'medium' | 'high' | 'xhigh'>(Type.String({ description: 'minimal, low, medium, high or xhigh.' }))
 
 export const InputTranscription = Type.Object({
@@ -87,7 +87,6 @@ export const Tracing = Type.Union([
   })
 ])
 export const NoiseReduction = Type.Object({ type: OneOf('near_field', 'far_field'), strength: Type.Optional(Type.Unsafe<number>(Type.Unknown())) })
-/** Taken and shown, not applied: which models reason, and how, is the language model server's own setting. */
 export const ParallelToolCalls = Type.Boolean()
 export const Reasoning = Type.Object({ effort: Type.Optional(Nullable(Effort)) })
 export const Include = Type.Array(OneOf('item.input_audio_transcription.logprobs'))
