@@ -46,6 +46,9 @@ t.test('the close codes on the page are those that the server sends, and the one
 })
 
 t.test('what is said not to be used is not', async t => {
+  const refusals = /isRefusal \(code: unknown\): code is ([^{]+)/.exec(readFileSync(join(packageRoot, 'lib', 'engines', 'openai', 'faults.ts'), 'utf8'))![1]!.match(/\w+/g)!
+  for (const code of refusals) t.equal(page.slice(0, page.indexOf('## Not used here')).split(`\`${code}\``).length, 2, `${code} is told of, once`)
+  t.notMatch(page.slice(page.indexOf('## Not used here')), new RegExp(refusals.join('|')))
   const section = page.slice(page.indexOf('## Not used here'))
   t.strictSame(coded(section).filter(code => (errorCodes as string[]).includes(code)), [])
 })
