@@ -27,8 +27,8 @@ export class Admissions {
     if (this.#addressLimit > 0) places.push({ name: `address:${address}`, most: this.#addressLimit })
     // Counted here as well, for the time when the fleet cannot be asked.
     const here = key === null ? 0 : this.#keyring.count(key)
-    const { ready, release } = this.#fleet.open({ id, places, rate: rateOf(key) }, () => refuseRate(key, here))
-    return { ready: ready.catch(error => { throw error instanceof Refused ? toRefusal(error.answer, key) : error }), release }
+    const { ready, ...admission } = this.#fleet.open({ id, places, rate: rateOf(key) }, () => refuseRate(key, here))
+    return { ...admission, ready: ready.catch(error => { throw error instanceof Refused ? toRefusal(error.answer, key) : error }) }
   }
 
   /** Counts a connection that opens no session. Rejects with `rate_limit_exceeded`. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Logger } from '../characters/logger.js'
 import { Messages } from './messages.js'
-import { StoreError, type Held, type Holder, type NodeState, type Opened, type Opening, type RateLimit, type Store } from './store.js'
+import { StoreError, writeTo, type Held, type Holder, type NodeState, type Opened, type Opening, type RateLimit, type Store, type Write, type Written } from './store.js'
 
 /** How often a store is tried that cannot be reached. Milliseconds. */
 const RETRY_MS = 1000
@@ -25,6 +25,8 @@ export interface Admission {
   ready: Promise<void>
   /** Gives it back, also while it is being asked for. Idempotent. */
   release: () => void
+  /** The same, and writes what its session leaves: in one step, where the place was given by the store. */
+  end: (last: Write) => Promise<Written>
 }
 
 /**
@@ -104,6 +106,10 @@ export class Fleet {
       release: () => {
         released = true
         this.#close(held)
+      },
+      end: async last => {
+        released = true
+        return await this.#end(held, last)
       }
     }
   }
@@ -161,6 +167,18 @@ export class Fleet {
     this.#held.delete(held.id)
     if (this.#up) this.store.closeSession(this.#holder, held).catch(error => { this.#fallsBack(error) })
     else this.#stale = true
+  }
+
+  async #end (held: Held, last: Write): Promise<Written> {
+    if (this.#held.get(held.id) !== held || !this.#up || this.#over) {
+      this.#close(held)
+      return await writeTo(this.store, last)
+    }
+    this.#held.delete(held.id)
+    return await this.store.closeSession(this.#holder, held, last).catch(error => {
+      this.#fallsBack(error)
+      throw error
+    }) as Written
   }
 
   /** Renews the lease, one at a time; never rejects. */

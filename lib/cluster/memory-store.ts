@@ -1,8 +1,8 @@
 import { Rate } from '../access/rate.js'
 import { MemoryValues } from './memory-values.js'
 import {
-  MESSAGE_BYTES, StoreError, type DirectoryEntry, type Fields, type Held, type Holder, type LeaseState, type Message, type NodeEntry,
-  type NodeState, type Opened, type Opening, type Page, type RateLimit, type Room, type Store
+  MESSAGE_BYTES, StoreError, writeTo, type DirectoryEntry, type Fields, type Held, type Holder, type LeaseState, type Message, type NodeEntry,
+  type NodeState, type Opened, type Opening, type Page, type RateLimit, type Room, type Store, type Write, type Written
 } from './store.js'
 
 /** Rates that are remembered at a time, and the time after which any of them is full again. Milliseconds. */
@@ -120,14 +120,16 @@ export class MemoryStore implements Store {
     return { admitted: true }
   }
 
-  async closeSession (holder: Holder, { id, places }: Held): Promise<void> {
+  async closeSession (holder: Holder, { id, places }: Held, last?: Write): Promise<Written | null> {
     this.#check()
     const node = this.#of(holder)
-    if (node?.sessions.delete(id) !== true) return
-    for (const name of places) {
-      add(node.held, name, -1)
-      add(this.#held, name, -1)
+    if (node?.sessions.delete(id) === true) {
+      for (const name of places) {
+        add(node.held, name, -1)
+        add(this.#held, name, -1)
+      }
     }
+    return last === undefined ? null : await writeTo(this, last)
   }
 
   async sessions (limit: number, after?: string): Promise<Page<DirectoryEntry>> {

@@ -97,55 +97,71 @@ local function fieldsOf(key)
   if #all == 0 then return false end
   return all
 end
+
+-- What is written has its arguments behind so many others.
+
+-- space, name, ttl, entries, bytes of the room or '', bytes of the value, then its fields and their text
+local function put(o)
+  local space, name, ttl, bytes = ARGV[o + 1], ARGV[o + 2], tonumber(ARGV[o + 3]), tonumber(ARGV[o + 6])
+  if ARGV[o + 4] ~= '' then
+    local room, size = P .. 'room:' .. space, P .. 'size:' .. space
+    for _, gone in ipairs(redis.call('ZRANGEBYSCORE', room, '-inf', now, 'LIMIT', 0, 1000)) do leaveRoom(space, gone) end
+    local entries, used = redis.call('ZCARD', room), tonumber(redis.call('HGET', size, '#') or 0)
+    local own = redis.call('HGET', size, '.' .. name)
+    if own then entries, used = entries - 1, used - own end
+    if entries >= tonumber(ARGV[o + 4]) or used + bytes > tonumber(ARGV[o + 5]) then return 'full' end
+  end
+  local key = valueOf(space, name)
+  redis.call('DEL', key)
+  leaveRoom(space, name)
+  redis.call('HSET', key, '#', bytes)
+  for i = o + 7, #ARGV, 2 do redis.call('HSET', key, '.' .. ARGV[i], ARGV[i + 1]) end
+  redis.call('PEXPIRE', key, ttl)
+  if ARGV[o + 4] ~= '' then enterRoom(space, name, bytes, ttl) end
+  return 'kept'
+end
+
+-- space, name, ttl, number of arguments that are fields to set and their text, those, then fields to remove
+local function patch(o)
+  local space, name, ttl, last = ARGV[o + 1], ARGV[o + 2], tonumber(ARGV[o + 3]), o + 4 + ARGV[o + 4]
+  local key = valueOf(space, name)
+  local bytes = redis.call('HGET', key, '#')
+  if not bytes then return 'gone' end
+  bytes = tonumber(bytes)
+  local set, remove = {}, {}
+  for i = o + 5, last, 2 do set[ARGV[i]] = ARGV[i + 1] end
+  for i = last + 1, #ARGV do if not set[ARGV[i]] then remove[ARGV[i]] = true end end
+  for _, some in ipairs({ set, remove }) do
+    for field in pairs(some) do
+      if redis.call('HEXISTS', key, '.' .. field) == 1 then bytes = bytes - #field - redis.call('HSTRLEN', key, '.' .. field) end
+    end
+  end
+  for field, text in pairs(set) do bytes = bytes + #field + #text end
+  if bytes > ${VALUE_BYTES} then return 'full' end
+  for field in pairs(remove) do redis.call('HDEL', key, '.' .. field) end
+  for field, text in pairs(set) do redis.call('HSET', key, '.' .. field, text) end
+  redis.call('HSET', key, '#', bytes)
+  redis.call('PEXPIRE', key, ttl)
+  if redis.call('ZSCORE', P .. 'room:' .. space, name) then
+    leaveRoom(space, name)
+    enterRoom(space, name, bytes, ttl)
+  end
+  return 'kept'
+end
+
+-- space, name
+local function delete(o)
+  leaveRoom(ARGV[o + 1], ARGV[o + 2])
+  return redis.call('DEL', valueOf(ARGV[o + 1], ARGV[o + 2])) == 1 and 'kept' or 'gone'
+end
 `
 
 const scripts = {
-  // space, name, ttl, entries, bytes of the room or '', bytes of the value, then its fields and their text
-  put: `
-    local space, name, ttl, bytes = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[6])
-    if ARGV[4] ~= '' then
-      local room, size = P .. 'room:' .. space, P .. 'size:' .. space
-      for _, gone in ipairs(redis.call('ZRANGEBYSCORE', room, '-inf', now, 'LIMIT', 0, 1000)) do leaveRoom(space, gone) end
-      local entries, used = redis.call('ZCARD', room), tonumber(redis.call('HGET', size, '#') or 0)
-      local own = redis.call('HGET', size, '.' .. name)
-      if own then entries, used = entries - 1, used - own end
-      if entries >= tonumber(ARGV[4]) or used + bytes > tonumber(ARGV[5]) then return 'full' end
-    end
-    local key = valueOf(space, name)
-    redis.call('DEL', key)
-    leaveRoom(space, name)
-    redis.call('HSET', key, '#', bytes)
-    for i = 7, #ARGV, 2 do redis.call('HSET', key, '.' .. ARGV[i], ARGV[i + 1]) end
-    redis.call('PEXPIRE', key, ttl)
-    if ARGV[4] ~= '' then enterRoom(space, name, bytes, ttl) end
-    return 'kept'`,
+  put: 'return put(0)',
 
-  // space, name, ttl, number of arguments that are fields to set and their text, those, then fields to remove
-  patch: `
-    local space, name, ttl, last = ARGV[1], ARGV[2], tonumber(ARGV[3]), 4 + ARGV[4]
-    local key = valueOf(space, name)
-    local bytes = redis.call('HGET', key, '#')
-    if not bytes then return 'gone' end
-    bytes = tonumber(bytes)
-    local set, remove = {}, {}
-    for i = 5, last, 2 do set[ARGV[i]] = ARGV[i + 1] end
-    for i = last + 1, #ARGV do if not set[ARGV[i]] then remove[ARGV[i]] = true end end
-    for _, some in ipairs({ set, remove }) do
-      for field in pairs(some) do
-        if redis.call('HEXISTS', key, '.' .. field) == 1 then bytes = bytes - #field - redis.call('HSTRLEN', key, '.' .. field) end
-      end
-    end
-    for field, text in pairs(set) do bytes = bytes + #field + #text end
-    if bytes > ${VALUE_BYTES} then return 'full' end
-    for field in pairs(remove) do redis.call('HDEL', key, '.' .. field) end
-    for field, text in pairs(set) do redis.call('HSET', key, '.' .. field, text) end
-    redis.call('HSET', key, '#', bytes)
-    redis.call('PEXPIRE', key, ttl)
-    if redis.call('ZSCORE', P .. 'room:' .. space, name) then
-      leaveRoom(space, name)
-      enterRoom(space, name, bytes, ttl)
-    end
-    return 'kept'`,
+  patch: 'return patch(0)',
+
+  delete: 'return delete(0)',
 
   // space, name
   get: 'return fieldsOf(valueOf(ARGV[1], ARGV[2]))',
@@ -222,16 +238,17 @@ const scripts = {
     renew(node, tonumber(known[2]))
     return { 'admitted' }`,
 
-  // node, instance, id, names of places
+  // node, instance, id, how many places, their names, then what is written, if anything, and its arguments
   close: `
-    local node = ARGV[1]
-    if redis.call('HGET', P .. 'node:' .. node, 'instance') ~= ARGV[2] then return 'OK' end
-    if redis.call('ZREM', P .. 'sessions:' .. node, ARGV[3]) == 0 then return 'OK' end
-    for i = 4, #ARGV do
-      give(ARGV[i], 1)
-      if redis.call('HINCRBY', P .. 'held:' .. node, ARGV[i], -1) <= 0 then redis.call('HDEL', P .. 'held:' .. node, ARGV[i]) end
+    local node, last = ARGV[1], 4 + ARGV[4]
+    if redis.call('HGET', P .. 'node:' .. node, 'instance') == ARGV[2] and redis.call('ZREM', P .. 'sessions:' .. node, ARGV[3]) == 1 then
+      for i = 5, last do
+        give(ARGV[i], 1)
+        if redis.call('HINCRBY', P .. 'held:' .. node, ARGV[i], -1) <= 0 then redis.call('HDEL', P .. 'held:' .. node, ARGV[i]) end
+      end
     end
-    return 'OK'`,
+    local write = ({ put = put, patch = patch, delete = delete })[ARGV[last + 1]]
+    return write and write(last + 1)`,
 
   // how many, node and score of the last one seen
   sessions: `

@@ -1,8 +1,8 @@
 import { RedisConnection, type RedisConnectionOptions } from './redis-connection.js'
 import type { ScriptName } from './redis-scripts.js'
 import {
-  bytesOf, MESSAGE_BYTES, VALUE_BYTES, type DirectoryEntry, type Fields, type Held, type Holder, type LeaseState, type Message, type NodeEntry,
-  type NodeState, type Opened, type Opening, type Page, type RateLimit, type Room, type Store
+  bytesOf, MESSAGE_BYTES, VALUE_BYTES, writeTo, type DirectoryEntry, type Fields, type Held, type Holder, type LeaseState, type Message, type NodeEntry,
+  type NodeState, type Opened, type Opening, type Page, type RateLimit, type Room, type Store, type Write, type Written
 } from './store.js'
 
 export interface RedisStoreOptions extends RedisConnectionOptions {
@@ -32,17 +32,14 @@ export class RedisStore implements Store {
   }
 
   async put (space: string, name: string, fields: Fields, ttlMs: number, room?: Room): Promise<'kept' | 'full'> {
-    const bytes = bytesOf(fields)
-    if (bytes > VALUE_BYTES) return 'full'
-    const bounds = room === undefined ? ['', ''] : [String(room.entries), String(room.bytes)]
-    return await this.#run('put', space, name, whole(ttlMs), ...bounds, String(bytes), ...Object.entries(fields).flat()) as 'kept' | 'full'
+    if (bytesOf(fields) > VALUE_BYTES) return 'full'
+    return await this.#run('put', ...told({ space, name, put: fields, ttlMs, room })) as 'kept' | 'full'
   }
 
-  async patch (space: string, name: string, { set = {}, remove = [] }: { set?: Fields, remove?: string[] }, ttlMs: number): Promise<'kept' | 'gone' | 'full'> {
+  async patch (space: string, name: string, change: { set?: Fields, remove?: string[] }, ttlMs: number): Promise<Written> {
     // What cannot fit is not even sent; but who is late learns that it is.
-    if (bytesOf(set) > VALUE_BYTES) return await this.get(space, name) === null ? 'gone' : 'full'
-    const texts = Object.entries(set).flat()
-    return await this.#run('patch', space, name, whole(ttlMs), String(texts.length), ...texts, ...remove) as 'kept' | 'gone' | 'full'
+    if (bytesOf(change.set ?? {}) > VALUE_BYTES) return await this.get(space, name) === null ? 'gone' : 'full'
+    return await this.#run('patch', ...told({ space, name, patch: change, ttlMs })) as Written
   }
 
   async get (space: string, name: string): Promise<Fields | null> {
@@ -54,7 +51,7 @@ export class RedisStore implements Store {
   }
 
   async delete (space: string, name: string): Promise<boolean> {
-    return await this.take(space, name) !== null
+    return await this.#run('delete', ...told({ space, name, delete: true })) === 'kept'
   }
 
   async count ({ name, perMinute }: RateLimit): Promise<number> {
@@ -62,11 +59,11 @@ export class RedisStore implements Store {
   }
 
   async join (node: NodeState, sessions: Held[]): Promise<void> {
-    await this.#run('join', ...told(node), JSON.stringify(sessions.map(({ id, places }) => [id, places])))
+    await this.#run('join', ...stateOf(node), JSON.stringify(sessions.map(({ id, places }) => [id, places])))
   }
 
   async beat (node: NodeState): Promise<LeaseState> {
-    return await this.#run('beat', ...told(node)) as LeaseState
+    return await this.#run('beat', ...stateOf(node)) as LeaseState
   }
 
   async leave ({ node, instance }: Holder): Promise<void> {
@@ -91,8 +88,12 @@ export class RedisStore implements Store {
     }
   }
 
-  async closeSession ({ node, instance }: Holder, { id, places }: Held): Promise<void> {
-    await this.#run('close', node, instance, id, ...places)
+  async closeSession ({ node, instance }: Holder, { id, places }: Held, last?: Write): Promise<Written | null> {
+    const close = async (...more: string[]) => await this.#run('close', node, instance, id, String(places.length), ...places, ...more)
+    const fits = last !== undefined && sizeOf(last) <= VALUE_BYTES
+    const written = await (fits ? close(kindOf(last), ...told(last)) : close())
+    if (last === undefined) return null
+    return fits ? written as Written : await writeTo(this, last)
   }
 
   async sessions (limit: number, after = ''): Promise<Page<DirectoryEntry>> {
@@ -139,7 +140,31 @@ export class RedisStore implements Store {
   }
 }
 
-function told ({ node, instance, leaseMs, draining, limit }: NodeState): string[] {
+function kindOf (write: Write): 'put' | 'patch' | 'delete' {
+  return 'put' in write ? 'put' : 'patch' in write ? 'patch' : 'delete'
+}
+
+function sizeOf (write: Write): number {
+  return bytesOf('put' in write ? write.put : 'patch' in write ? write.patch.set ?? {} : {})
+}
+
+/** A write as its script wants it. */
+function told (write: Write): string[] {
+  const { space, name } = write
+  if ('put' in write) {
+    const { put, ttlMs, room } = write
+    const bounds = room === undefined ? ['', ''] : [String(room.entries), String(room.bytes)]
+    return [space, name, whole(ttlMs), ...bounds, String(bytesOf(put)), ...Object.entries(put).flat()]
+  }
+  if ('patch' in write) {
+    const { patch: { set = {}, remove = [] }, ttlMs } = write
+    const texts = Object.entries(set).flat()
+    return [space, name, whole(ttlMs), String(texts.length), ...texts, ...remove]
+  }
+  return [space, name]
+}
+
+function stateOf ({ node, instance, leaseMs, draining, limit }: NodeState): string[] {
   return [node, instance, whole(leaseMs), draining ? '1' : '0', String(limit)]
 }
 

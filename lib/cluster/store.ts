@@ -48,6 +48,16 @@ export interface RateLimit {
   perMinute: number
 }
 
+/** What is done to a value, as by {@link Store.put}, `patch` or `delete`. */
+export type Write = { space: string, name: string } & (
+  | { put: Fields, ttlMs: number, room?: Room | undefined }
+  | { patch: { set?: Fields, remove?: string[] }, ttlMs: number }
+  | { delete: true }
+)
+
+/** What became of it; of a value that was to be deleted: whether it was there. */
+export type Written = 'kept' | 'gone' | 'full'
+
 /** A session as the directory knows it, with the names of the places it holds. */
 export interface Held {
   id: string
@@ -144,8 +154,12 @@ export interface Store {
 
   /** Checks and takes rate and places, and enters the session into the directory: all of it or, but for the rate, nothing. */
   openSession (holder: Holder, opening: Opening): Promise<Opened>
-  /** Gives all of it back. Whoever is not in the directory gives nothing. */
-  closeSession (holder: Holder, session: Held): Promise<void>
+  /**
+   * Gives all of it back. Whoever is not in the directory gives nothing.
+   *
+   * @param last what the session leaves, in the same step: it is written in any case
+   */
+  closeSession (holder: Holder, session: Held, last?: Write): Promise<Written | null>
   /** Over all nodes in the order of their names, the sessions of each from the oldest on. */
   sessions (limit: number, after?: string): Promise<Page<DirectoryEntry>>
   /** The node that has a session. */
@@ -164,6 +178,14 @@ export interface Store {
 export class StoreError extends Error {
   override readonly name = 'StoreError'
   readonly code = 'store_unavailable'
+}
+
+/** Writes by itself what {@link Store.closeSession} takes along. */
+export async function writeTo (store: Store, write: Write): Promise<Written> {
+  const { space, name } = write
+  if ('put' in write) return await store.put(space, name, write.put, write.ttlMs, write.room)
+  if ('patch' in write) return await store.patch(space, name, write.patch, write.ttlMs)
+  return await store.delete(space, name) ? 'kept' : 'gone'
 }
 
 /** Length of fields as {@link VALUE_BYTES} counts it. */

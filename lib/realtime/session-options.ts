@@ -4,6 +4,7 @@ import type { DialectFactory } from './dialects/dialect.js'
 import type { SessionUpdate } from './events/session-object.js'
 import type { SessionObserver } from './observer.js'
 import type { Connection, SessionSocket } from './outbox.js'
+import type { Kept } from './resume/checkpoints.js'
 import type { Resumption } from './resume/resumptions.js'
 import type { Settings } from './settings.js'
 
@@ -58,6 +59,8 @@ export interface SessionOptions {
   resumption?: Resumption | undefined
   /** Told when it is taken up on another connection. */
   left? (): void
+  /** Told once when a session that can be taken up has ended, with the last that is written of it, if anything: see {@link Kept.end}. */
+  last?: Kept['end'] | undefined
   /** Whether a client that takes it up is told of its items once more. Default false. */
   replay?: boolean | undefined
   /** Whether parameters that the protocol does not know are errors. Default false: clients run ahead of servers. */

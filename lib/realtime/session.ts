@@ -111,7 +111,7 @@ export class RealtimeSession {
       ...limits, isPaused: () => this.#throttle.paused, onExpired: () => this.#expire(), onIdle: () => this.end(1000, 'idle timeout')
     })
     registry.follow(() => { refreshCharacters(this).catch(error => observer.fault?.('changed files could not be loaded', error)) })
-    this.#checkpoints = options.resumption?.keep({ conversation: this.conversation, save: () => this.#save(), leave: () => this.leave() }) ?? null
+    this.#checkpoints = options.resumption?.keep({ conversation: this.conversation, save: () => this.#save(), leave: () => this.leave(), end: options.last }) ?? null
     if (this.#checkpoints !== null) this.conversation.watch(this.#checkpoints)
   }
 

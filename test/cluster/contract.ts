@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Test } from 'tap'
-import { VALUE_BYTES, type Message, type NodeState, type Store } from '../../lib/cluster/store.js'
+import { VALUE_BYTES, type Message, type NodeState, type Store, type Write } from '../../lib/cluster/store.js'
 
 /** What every store must do. `make` gives a store of its own, and a second one that shares what the first has. */
 export function storeContract (t: Test, make: (t: Test) => Promise<{ store: Store, other: Store }>): void {
@@ -134,6 +134,28 @@ export function storeContract (t: Test, make: (t: Test) => Promise<{ store: Stor
       return through.openSession(node(name), { id: `s${index}`, places: [place('key:k', 50)], rate: null })
     }))
     t.equal(answers.filter(({ admitted }) => admitted).length, 50)
+  })
+
+  t.test('what a session leaves is written in the step that gives its place back', async t => {
+    const { store, other } = await make(t)
+    await store.join(node('a'), [{ id: 's1', places: ['key:k'] }, { id: 's2', places: ['key:k'] }, { id: 's3', places: ['key:k'] }])
+    const close = (id: string, last: Write) => store.closeSession(node('a'), { id, places: ['key:k'] }, last)
+    const room = { entries: 1, bytes: 1000 }
+    t.equal(await close('s1', { space: 'resume', name: 'a', put: { v: '1', w: '1' }, ttlMs: 60_000, room }), 'kept')
+    t.equal(await close('s2', { space: 'resume', name: 'a', patch: { set: { v: '2' }, remove: ['w'] }, ttlMs: 60_000 }), 'kept')
+    t.strictSame(await other.get('resume', 'a'), { v: '2' })
+    t.equal(await close('s3', { space: 'resume', name: 'b', put: { v: '1' }, ttlMs: 60_000, room }), 'full')
+    t.strictSame((await other.sessions(10)).data, [])
+    t.match(await other.openSession(node('a'), { id: 's4', places: [place('key:k', 1)], rate: null }), { admitted: true })
+    // Whoever is not there any more still leaves something.
+    t.equal(await close('s1', { space: 'resume', name: 'a', delete: true }), 'kept')
+    t.equal(await close('s1', { space: 'resume', name: 'a', delete: true }), 'gone')
+    t.equal(await close('s1', { space: 'resume', name: 'a', patch: {}, ttlMs: 60_000 }), 'gone')
+    const long = 'x'.repeat(VALUE_BYTES)
+    t.equal(await close('s1', { space: 'resume', name: 'a', put: { long }, ttlMs: 60_000 }), 'full')
+    t.equal(await close('s4', { space: 'resume', name: 'a', patch: { set: { long } }, ttlMs: 60_000 }), 'gone')
+    t.equal(await other.locate('s4'), null)
+    t.equal(await store.closeSession(node('a'), { id: 's1', places: [] }), null)
   })
 
   t.test('opening counts the rate, also where there is no place', async t => {

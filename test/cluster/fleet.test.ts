@@ -130,7 +130,7 @@ t.test('three servers, their clocks apart by minutes', { skip: withoutRedis }, a
     for (let n = 0; n < 5; n++) await client.ask('Hello')
     await client.close()
     const id = idOf(client)
-    await eventually(async () => seen.includes(`"${id}" "key:kiosk"`) && commands().filter(line => line.includes(id)).length >= 2)
+    await eventually(async () => seen.includes(`"${id}" "1" "key:kiosk"`) && commands().filter(line => line.includes(id)).length >= 2)
     redis.ask('ECHO', 'over')
     await eventually(async () => seen.includes('"over"'))
     const all = commands()

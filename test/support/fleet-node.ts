@@ -1,5 +1,5 @@
 // A server of a fleet, in a process of its own: `fleet-node.ts '{ options of the plugin, clockMs }'`. Its engines answer at once.
-const { clockMs = 0, app: url, ...options } = JSON.parse(process.argv[2]!) as { clockMs?: number, app: string }
+const { clockMs = 0, app: url, ...options } = JSON.parse(process.argv.at(-1)!) as { clockMs?: number, app: string }
 
 const Clock = Date
 globalThis.Date = class extends Clock {

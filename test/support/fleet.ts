@@ -1,13 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import type { Test } from 'tap'
 import type { DramatisOptions } from '../../app.js'
 import { packageRoot } from '../../lib/package-root.js'
 import { TestClient } from './client.js'
-import { loader, moduleFile } from './program.js'
+import { moduleFile, supportProgram } from './program.js'
 
 export interface Answer { status: number, body: any }
 
@@ -17,6 +16,7 @@ export class FleetNode {
   readonly child: ChildProcess
   readonly #t: Test
   readonly #key: string | undefined
+  readonly #clients: TestClient[] = []
 
   private constructor (t: Test, url: string, child: ChildProcess, key: string | undefined) {
     this.#t = t
@@ -28,7 +28,7 @@ export class FleetNode {
   /** @param clockMs how far its clock is ahead of the others' */
   static async start (t: Test, options: DramatisOptions, key?: string, clockMs = 0): Promise<FleetNode> {
     const child = spawn(process.execPath, [
-      ...loader, join(packageRoot, 'test', 'support', 'fleet-node.ts'),
+      ...supportProgram('fleet-node'),
       JSON.stringify({ ...options, app: pathToFileURL(moduleFile('app')).href, clockMs, limits: { drainSeconds: 0, ...options.limits } })
     ], { cwd: packageRoot, stdio: ['ignore', 'pipe', 'pipe'] })
     let output = ''
@@ -57,7 +57,13 @@ export class FleetNode {
   async connect (key = this.#key, query = ''): Promise<TestClient> {
     const client = await TestClient.connect(this.socketUrl + query, [], { headers: this.headers(key) })
     this.#t.teardown(() => client.socket.terminate())
+    this.#clients.push(client)
     return client
+  }
+
+  /** Its clients say goodbye, as far as they are there. */
+  async leave (): Promise<void> {
+    await Promise.all(this.#clients.splice(0).map(client => client.close()))
   }
 
   headers (key = this.#key): Record<string, string> {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { StoreError, type Fields, type Room, type Store } from '../../cluster/store.js'
+import { StoreError, writeTo, type Fields, type Room, type Store, type Write, type Written } from '../../cluster/store.js'
 import type { ConversationWatcher, Entry } from '../conversation.js'
 import { holderField, itemField, itemJson, sessionField, type SavedSession } from './snapshot.js'
 
@@ -35,6 +35,8 @@ export interface Kept {
   save (): SavedSession
   /** It is taken up on another connection: this one ends. Resolves when the last of it is written. */
   leave (): Promise<void>
+  /** It has ended: writes the last of it, null: nothing, and gives its place back, in one step where that can be. */
+  end?: ((last: Write | null) => Promise<Written | null>) | undefined
 }
 
 interface Place { rank: number, bytes: number }
@@ -122,7 +124,7 @@ export class Checkpoints implements ConversationWatcher {
   abandon (): void {
     if (this.#over) return
     this.#end.abort()
-    this.#options.closing(Promise.resolve())
+    this.#options.closing(this.#writeEnd(null).then(() => {}, error => this.#options.observe('failed', error)))
   }
 
   get #over (): boolean {
@@ -130,11 +132,16 @@ export class Checkpoints implements ConversationWatcher {
   }
 
   async #writeLast (last: Change | null): Promise<void> {
-    const { store, key, keptMs, observe } = this.#options
+    const { key, keptMs, observe } = this.#options
     await this.#writing
-    if (last === null) await store.delete(SPACE, key).catch(error => observe('failed', error))
+    if (last === null) await this.#writeEnd({ space: SPACE, name: key, delete: true }).catch(error => observe('failed', error))
     // Nobody has it now.
-    else await this.#write({ ...last, remove: [...last.remove, holderField] }, keptMs)
+    else await this.#write({ ...last, remove: [...last.remove, holderField] }, keptMs, async write => await this.#writeEnd(write))
+  }
+
+  async #writeEnd (last: Write | null): Promise<Written | null> {
+    if (this.#session.end !== undefined) return await this.#session.end(last)
+    return last === null ? null : await writeTo(this.#options.store, last)
   }
 
   /** Changes of the same tick, and those that come while one is being written, go together. */
@@ -157,13 +164,14 @@ export class Checkpoints implements ConversationWatcher {
     } while (this.#due && !this.#over)
   }
 
-  async #write ({ set, remove, whole }: Change, ttlMs: number): Promise<'kept' | 'gone' | 'full' | null> {
-    const { store, key, node, room, observe } = this.#options
+  async #write ({ set, remove, whole }: Change, ttlMs: number, send = async (write: Write): Promise<Written | null> => await writeTo(this.#options.store, write)): Promise<Written | null> {
+    const { key, node, room, observe } = this.#options
     this.#inFlight = true
     try {
-      const written = whole
-        ? await store.put(SPACE, key, remove.includes(holderField) ? set : { ...set, [holderField]: node }, ttlMs, room)
-        : await store.patch(SPACE, key, { set, remove }, ttlMs)
+      const at = { space: SPACE, name: key, ttlMs }
+      const written = await send(whole
+        ? { ...at, put: remove.includes(holderField) ? set : { ...set, [holderField]: node }, room }
+        : { ...at, patch: { set, remove } })
       if (written === 'full') throw new StoreError('There is no room to keep the session.')
       if (written === 'kept') observe('written')
       return written

@@ -5,9 +5,19 @@ import { RealtimeError } from '../../../lib/errors.js'
 import { asksForBeta, createBeta } from '../../../lib/realtime/dialects/beta.js'
 import { createId } from '../../../lib/realtime/ids.js'
 import { joinObservers } from '../../../lib/realtime/observer.js'
+import type { Kept } from '../../../lib/realtime/resume/checkpoints.js'
 import { RealtimeSession } from '../../../lib/realtime/session.js'
 import { createSessionLog } from '../../../lib/realtime/session-log.js'
 import { closeCast, openCast } from '../../../plugins/characters.js'
+
+interface Place {
+  gone: () => void
+  /** Here, and in the fleet unless the session is kept. */
+  release: () => void
+  /** The place in the fleet is the session's from now on: it goes with the last that is written of it. */
+  keep: () => void
+  last: NonNullable<Kept['end']>
+}
 
 interface Query { model?: string, character?: string, characters?: string, intent?: string, resume?: string, replay?: boolean }
 
@@ -27,7 +37,7 @@ const querystring = {
 export default async function realtime (fastify: FastifyInstance): Promise<void> {
   const { dramatisSessions: sessions, dramatisKeyring: keyring, dramatisHeartbeat: heartbeat, dramatisMetrics: metrics, dramatisEngines: engines, dramatisOptions: options, dramatisResumptions: resumptions } = fastify
 
-  const places = new WeakMap<FastifyRequest, { release: () => void, gone: () => void }>()
+  const places = new WeakMap<FastifyRequest, Place>()
 
   fastify.get<{ Querystring: Query }>('/v1/realtime', {
     websocket: true,
@@ -65,6 +75,7 @@ export default async function realtime (fastify: FastifyInstance): Promise<void>
     const gone = () => { leave(request).catch(error => request.log.error(error, 'purge failed')) }
     socket.once('close', gone)
     let held = true
+    let kept = false
     places.set(request, {
       gone,
       // Once: who is taken up here again has the same id.
@@ -72,7 +83,13 @@ export default async function realtime (fastify: FastifyInstance): Promise<void>
         if (!held) return
         held = false
         release()
+        if (!kept) admission.release()
+      },
+      keep: () => { kept = true },
+      last: async last => {
+        if (last !== null) return await admission.end(last)
         admission.release()
+        return null
       }
     })
     await admission.ready
@@ -112,6 +129,7 @@ export default async function realtime (fastify: FastifyInstance): Promise<void>
     const lines = createSessionLog(request.log.child({ session: registry.session.id }), () => session)
     const trace = fastify.dramatisTracing?.open(request.headers, registry.session.id) ?? null
     const beta = asksForBeta(request.headers)
+    const place = places.get(request)
     const session: RealtimeSession = new RealtimeSession({
       socket,
       connection: request.raw.socket,
@@ -124,7 +142,8 @@ export default async function realtime (fastify: FastifyInstance): Promise<void>
       defaultCharacter: options.characters.default,
       resumption: resumption ?? undefined,
       // Its client is elsewhere; that this connection is gone may take long to be seen.
-      left: () => places.get(request)?.release(),
+      left: () => place?.release(),
+      last: place?.last,
       replay,
       limits: { ...options.limits, eventsPerSecond },
       strict: options.strict,
@@ -132,6 +151,8 @@ export default async function realtime (fastify: FastifyInstance): Promise<void>
       countReload: () => reloads.take() || (apiKey === null ? 0 : keyring.countReload(keyring.named(apiKey.name) ?? apiKey)),
       observer: trace === null ? joinObservers(metrics.observer, lines.observer) : joinObservers(metrics.observer, lines.observer, trace.observer)
     })
+
+    if (resumption !== null) place?.keep()
 
     socket.on('message', (frame: Buffer, isBinary) => {
       try {
