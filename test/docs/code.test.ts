@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { runInNewContext } from 'node:vm'
+import { transform } from 'esbuild'
 import OpenAI from 'openai-7'
 import { OpenAIRealtimeWS } from 'openai-7/realtime/ws'
 import t from 'tap'
@@ -18,7 +19,7 @@ import { startChatServer } from '../support/chat-server.js'
 import { runCommand } from '../support/command.js'
 import { Inbox } from '../support/inbox.js'
 import { ServerProcess } from '../support/process.js'
-import { loader, moduleFile } from '../support/program.js'
+import { isBuilt, loader, moduleFile } from '../support/program.js'
 import { RedisServer, withoutRedis } from '../support/redis.js'
 import { startServer } from '../support/server.js'
 import { left, name, take, takeOne, type Block } from './blocks.js'
@@ -34,16 +35,19 @@ function workshop (): string {
   return folder
 }
 
+let programs = 0
+
 /** Runs a program as it stands but for where it is; what it prints. */
 async function runProgram (folder: string, source: string, port: number): Promise<string> {
-  const file = join(folder, 'program.ts')
-  writeFileSync(file, source
+  const text = source
     .replaceAll('127.0.0.1:8000', `127.0.0.1:${port}`)
     .replaceAll('\'dramatis/client\'', JSON.stringify(pathToFileURL(moduleFile('lib/client/index')).href))
     .replaceAll('\'dramatis\'', JSON.stringify(pathToFileURL(moduleFile('app')).href))
     .replace('\'./my-cast\'', JSON.stringify(join(packageRoot, 'characters')))
-    .replace('port: 3000', 'port: 0'))
-  return (await run(process.execPath, [...loader, file], { timeout: 60_000, cwd: folder })).stdout
+    .replace('port: 3000', 'port: 0')
+  const file = join(folder, `program-${++programs}.mjs`)
+  writeFileSync(file, (await transform(text, { loader: 'ts', format: 'esm' })).code)
+  return (await run(process.execPath, [...isBuilt ? [] : loader, file], { timeout: 60_000, cwd: folder })).stdout
 }
 
 t.test('the keys file is one', async t => {
@@ -108,11 +112,11 @@ t.test('the characters of the docs answer one after the other', async t => {
 t.test('every whole program runs', async t => {
   const { port } = await startServer(t)
   const folder = workshop()
-  for (const block of take('js', ({ code }) => code.startsWith('import ') && !code.startsWith('import Ajv'))) {
+  await Promise.all(take('js', ({ code }) => code.startsWith('import ') && !code.startsWith('import Ajv')).map(async block => {
     // A server is to serve on; here it must end.
     const end = block.code.includes('app.listen') && !block.code.includes('app.close()') ? '\nconsole.log(\'listens\')\nawait app.close()\n' : ''
     t.match(await runProgram(folder, block.code + end, port), /\w/, `${name(block)} says something`)
-  }
+  }))
 })
 
 t.test('the schema at its URL knows the events', async t => {
@@ -157,27 +161,32 @@ t.test('every command does what it says', async t => {
   symlinkSync(join(packageRoot, 'characters'), join(cwd, 'characters'))
   const server = await startServer(t)
   const done = new Set<string>()
-  const commands = lines(take('sh', ({ code }) => code.includes('npx dramatis')))
-  for (const { block, line } of commands.toSorted((a, b) => Number(b.line.includes(' new ')) - Number(a.line.includes(' new ')))) {
-    const { said = '', command = '' } = /^(?:echo "(?<said>[^"]*)" \| )?npx dramatis (?<command>.*)$/.exec(line)!.groups!
-    if (done.has(command)) continue
-    done.add(command)
-    const args = [...command.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain!)
-    // The server of the example is the one that runs here.
-    const at = args[0] === 'load' ? ['--url', server.http, '--sessions', '2', '--turns', '1'] : []
-    const { code, err } = await runCommand(t, [...args, ...at], { cwd, input: `${said}\n` })
-    t.equal(code, 0, `${name(block)}: ${line}\n${err}`)
+  const commands = lines(take('sh', ({ code }) => code.includes('npx dramatis'))).filter(({ line }) => !done.has(line) && done.add(line))
+  const runAll = async (list: typeof commands) => {
+    for (const { block, line } of list) {
+      const { said = '', command = '' } = /^(?:echo "(?<said>[^"]*)" \| )?npx dramatis (?<command>.*)$/.exec(line)!.groups!
+      const args = [...command.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain!)
+      // The server of the example is the one that runs here.
+      const at = args[0] === 'load' ? ['--url', server.http, '--sessions', '2', '--turns', '1', '--ramp', '0'] : []
+      const { code, err } = await runCommand(t, [...args, ...at], { cwd, input: `${said}\n` })
+      t.equal(code, 0, `${name(block)}: ${line}\n${err}`)
+    }
   }
+  // The others talk to the character that this one writes; those of a block follow each other.
+  const isFirst = ({ line }: typeof commands[number]) => line.includes(' new ')
+  await runAll(commands.filter(isFirst))
+  const rest = commands.filter(command => !isFirst(command))
+  await Promise.all([...new Set(rest.map(({ block }) => block))].map(block => runAll(rest.filter(command => command.block === block))))
 })
 
 t.test('every server starts as it is told to', async t => {
   const chat = await startChatServer()
   t.teardown(() => chat.close())
   const cast = join(packageRoot, 'characters')
-  for (const { block, line } of lines(take('sh', ({ code }) => /^([A-Z_]+=\S+ )+npm start$/m.test(code)))) {
+  await Promise.all(lines(take('sh', ({ code }) => /^([A-Z_]+=\S+ )+npm start$/m.test(code))).map(async ({ block, line }) => {
     if (line.startsWith('npm install ')) {
       t.ok(line.split(' ')[2]! in peerDependencies, `${name(block)}: ${line}`)
-      continue
+      return
     }
     const variables = Object.fromEntries([...line.matchAll(/([A-Z_]+)=(\S+)/g)].map(([, variable = '', value = '']) => [variable, value]))
     for (const variable of Object.keys(variables)) t.ok(variable in Environment.properties, `${name(block)}: ${variable}`)
@@ -186,16 +195,17 @@ t.test('every server starts as it is told to', async t => {
     if (variables.REDIS_URL !== undefined) {
       if (withoutRedis !== false) {
         t.comment(`${name(block)} is left out: ${withoutRedis}`)
-        continue
+        return
       }
       variables.REDIS_URL = (await RedisServer.start(t)).url
     }
-    const server = ServerProcess.start(t, variables)
+    // Nobody speaks here: the local engines need not be loaded by each.
+    const server = ServerProcess.start(t, { STT_BASE_URL: chat.url, TTS_BASE_URL: chat.url, ...variables })
     const port = await server.port()
     t.equal((await fetch(`http://127.0.0.1:${port}/health/live`)).status, 200, `${name(block)}: ${line}`)
     server.child.kill('SIGTERM')
     t.match(await server.exited, { code: 0 })
-  }
+  }))
 })
 
 t.test('the commands that this package cannot run on itself are made of what there is', async t => {

@@ -10,7 +10,7 @@ const tsx = join(packageRoot, 'node_modules', 'tsx', 'dist')
 export const loader = ['--require', join(tsx, 'preflight.cjs'), '--import', pathToFileURL(join(tsx, 'loader.mjs')).href]
 
 /** Whether `npm run build` has been run since the last change. */
-const isBuilt = ((): boolean => {
+export const isBuilt = ((): boolean => {
   const server = join(packageRoot, 'dist', 'server.js')
   if (!existsSync(server)) return false
   const { mtimeMs } = statSync(server)
