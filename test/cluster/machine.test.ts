@@ -8,9 +8,12 @@ import { WebSocket } from 'ws'
 import { TestClient } from '../support/client.js'
 import { eventually, idOf, type Answer } from '../support/fleet.js'
 import { ServerProcess } from '../support/process.js'
+import { childrenOf, isAlive } from '../support/processes.js'
+import { moduleFile } from '../support/program.js'
 import { samplesOf } from '../support/prometheus.js'
 import { RedisServer, withoutRedis } from '../support/redis.js'
 import { refusal } from '../support/refusal.js'
+import { until } from '../support/until.js'
 
 const KEY = 'sk-of-the-kiosk-here'
 const FEW = 'sk-of-five-sessions'
@@ -276,22 +279,35 @@ t.test('the session processes of a machine, without Redis', async t => {
   })
 })
 
-t.test('all processes together keep so many sessions as one would', async t => {
+t.test('session processes with room for one session each', async t => {
   const machine = await Machine.start(t, { MAX_SESSIONS: '2' })
-  const clients: TestClient[] = []
-  for (let n = 0; n < 6; n++) {
-    const client = await machine.connect(KEY, '?resume=new')
-    await client.ask(`I am ${n}`)
-    client.socket.terminate()
-    await eventually(async () => (await machine.sessions()).length === 0)
-    clients.push(client)
-  }
-  for (const client of clients) {
-    const again = await machine.connect(KEY, resume(client))
-    t.equal(idOf(again), idOf(client))
-    await again.close()
-    await eventually(async () => (await machine.sessions()).length === 0)
-  }
+
+  t.test('all together they keep so many sessions as one would', async t => {
+    const clients: TestClient[] = []
+    for (let n = 0; n < 6; n++) {
+      const client = await machine.connect(KEY, '?resume=new')
+      await client.ask(`I am ${n}`)
+      client.socket.terminate()
+      await eventually(async () => (await machine.sessions()).length === 0)
+      clients.push(client)
+    }
+    for (const client of clients) {
+      const again = await machine.connect(KEY, resume(client))
+      t.equal(idOf(again), idOf(client))
+      await again.close()
+      await eventually(async () => (await machine.sessions()).length === 0)
+    }
+  })
+
+  t.test('they do not outlive a server that is killed', async t => {
+    const client = await machine.connect()
+    const primary = machine.server.child
+    const pids = ['worker', 'lib/workers/engine-entry'].flatMap(module => childrenOf(primary.pid!, moduleFile(module)))
+    t.equal(pids.length, 3)
+    primary.kill('SIGKILL')
+    t.match(await client.closed, { code: 1001 })
+    await until(() => !pids.some(isAlive))
+  })
 })
 
 t.test('with Redis the processes of a machine have names of their own as well', { skip: withoutRedis }, async t => {
