@@ -7,7 +7,7 @@ import { extname } from 'node:path'
 import { parse } from 'es-module-lexer'
 import type { Compiled, Import } from './compiler.js'
 import { options, transform } from './esbuild.js'
-import type { Link } from './plan.js'
+import type { Link } from './module-graph.js'
 import { languages } from './resolver.js'
 import type { Source } from './source.js'
 

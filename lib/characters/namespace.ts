@@ -8,8 +8,9 @@ import { dirname } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Fault, type Place } from './fault.js'
 import { helperValue } from './helpers.js'
+import { postOrder, type Link, type Module } from './module-graph.js'
 import { isBuiltin, resolvePackage } from './packages.js'
-import type { Link, Module, Plan } from './plan.js'
+import type { Plan } from './plan.js'
 import { explain, type FindPositions } from './positions.js'
 import { ImportProblem, readSpecifier } from './resolver.js'
 import { Purged, Scope } from './scope.js'
@@ -189,10 +190,10 @@ export class Namespace {
     await undefined // Never within the evaluation of the module that asks
     try {
       if (this.scope.closed) throw new Purged()
-      const link = module.links.get(specifier) ?? await this.plan.importLater(specifier, module.source.file)
+      const link = module.links.get(specifier) ?? await this.plan.graph.importLater(specifier, module.source.file)
       if (this.scope.closed) throw new Purged()
       if (!('module' in link)) return this.#follow(link)
-      return await this.evaluateInOrder(this.plan.order(link.module))
+      return await this.evaluateInOrder(postOrder(link.module))
     } catch (error) {
       if (error instanceof Fault || error instanceof Purged) throw error
       const { place } = explain(here, this.#find)
@@ -211,7 +212,7 @@ export class Namespace {
       get signal () { return scope.signal },
       resolve (specifier: string): string {
         const target = readSpecifier(String(specifier), file, plan.root)
-        if (target.kind === 'file') return pathToFileURL(plan.locate(specifier, target.paths)).href
+        if (target.kind === 'file') return pathToFileURL(plan.graph.locate(specifier, target.paths)).href
         return isBuiltin(specifier) ? `node:${specifier.replace(/^node:/, '')}` : resolvePackage(specifier, file) ?? import.meta.resolve(specifier)
       }
     }

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Plan, type Workshop } from './plan.js'
+import { Plan, type PlanWorkshop } from './plan.js'
 import type { SourcePositions } from './positions.js'
 import type { Place } from './roots.js'
 
 /** All plans of a library; sessions that ask together share one build. */
 export class Plans {
-  readonly #workshop: Workshop
+  readonly #workshop: PlanWorkshop
   readonly #plans = new Map<string, Plan>()
   /** The last versions of each directory, oldest first. */
   readonly #versions = new Map<string, Plan[]>()
@@ -14,7 +14,7 @@ export class Plans {
   static readonly MAX = 200
 
   /** @param versions how many of a directory are kept */
-  constructor (workshop: Workshop, versions: number) {
+  constructor (workshop: PlanWorkshop, versions: number) {
     this.#workshop = workshop
     this.#kept = versions
   }
@@ -86,7 +86,7 @@ export class Plans {
 const ATTEMPTS = 20
 
 /** Somebody who saves files one after another must not leave sessions with the first of them alone for what they import. */
-async function buildWhole (directory: string, root: string, workshop: Workshop): Promise<Plan> {
+async function buildWhole (directory: string, root: string, workshop: PlanWorkshop): Promise<Plan> {
   for (let attempt = 1; ; attempt++) {
     const plan = await Plan.build(directory, root, workshop)
     if (plan.isWhole() || attempt === ATTEMPTS) return plan
