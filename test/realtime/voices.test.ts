@@ -4,7 +4,8 @@ import { fliteVoices } from '../../lib/engines/local/voices.js'
 import { startAudioServer } from '../support/audio-server.js'
 import { castOf, characterSource } from '../support/casts.js'
 import type { TestClient } from '../support/client.js'
-import { cannedEngines, says, toneTts, type Script } from '../support/engines.js'
+import { cannedEngines, says, tone, toneTts, type Script } from '../support/engines.js'
+import { startMoshiServer } from '../support/moshi-server.js'
 import { startServer } from '../support/server.js'
 
 // Who speaks with which voice, and what else a character asks of the engines.
@@ -129,6 +130,37 @@ t.test('configured by a URL, the openai engines hear and speak in a session, and
   t.equal(client.of('response.output_audio_transcript.done')[0]!.transcript, 'You said: Hello there.')
   t.equal(client.audio().length, 240 * 'You said: Hello there.'.length)
   t.match(audio.requests.at(-1)!.fields, { voice: 'sage', model: 'test-model' })
+})
+
+t.test('configured by name, the kyutai engines hear and speak in a session, and an interruption cuts the words with their sound', async t => {
+  const moshi = await startMoshiServer()
+  t.teardown(() => moshi.close())
+  const server = await startServer(t, {
+    vad: cannedEngines().vad,
+    llm: cannedEngines().llm,
+    stt: { engine: 'kyutai', baseUrl: moshi.url },
+    tts: { engine: 'kyutai', baseUrl: moshi.url },
+    characters: { directory: t.testdir({ 'ada.ts': characterSource('Ada').replace("wav' }", "wav', engines: { kyutai: 'vctk/p228_023.wav' } }") }) }
+  })
+  const client = await server.connect()
+  t.match(client.of('session.created')[0]!.session, { engines: { stt: 'kyutai', tts: 'kyutai' } })
+  await client.update({ audio: { input: { turn_detection: null } } })
+  client.append(tone(800))
+  client.send({ type: 'input_audio_buffer.commit' })
+  client.send({ type: 'response.create' })
+  await client.next('response.done')
+  t.equal(client.of('response.output_audio_transcript.done')[0]!.transcript, 'You said: word1 word2')
+  t.equal(client.audio().length, 4 * 3840)
+  t.equal(moshi.connections[1]!.query.get('voice'), 'vctk/p228_023.wav')
+
+  await client.update({ audio: { input: { turn_detection: { type: 'server_vad' } } } })
+  moshi.troubles.push('stall')
+  client.say('Hi')
+  client.send({ type: 'response.create' })
+  await client.next('response.output_audio.delta')
+  client.append(tone(300))
+  t.match((await client.next('response.done')).response, { status: 'cancelled', status_details: { reason: 'turn_detected' }, output: [{ content: [{ transcript: /^You ?$/ }] }] })
+  await moshi.connections[2]!.closed
 })
 
 t.test('the voice reads words, and the transcript is what the model wrote', async t => {
