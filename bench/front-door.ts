@@ -38,13 +38,12 @@ export default async function ({ quick }: { json: boolean, quick: boolean }): Pr
   }
 }
 
-async function firstLoad ({ page }: OpenedPage, { url }: BenchServer): Promise<number> {
-  await page.context().clearCookies()
+async function firstLoad ({ page, close }: OpenedPage, { url }: BenchServer): Promise<number> {
   const session = await page.context().newCDPSession(page)
   await session.send('Network.clearBrowserCache')
   await page.goto(url)
   const took = await page.evaluate('performance.getEntriesByType("navigation")[0].loadEventEnd') as number
-  await page.close()
+  await close()
   return took
 }
 

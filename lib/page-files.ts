@@ -25,11 +25,11 @@ const TYPES: Record<string, string> = {
 }
 
 /**
- * What the pages may do: load files of this server, and talk to it. Nothing from any other host, nothing
- * inline, in nobody's frame.
+ * What the pages may do: load files of this server, and talk to it; draw pictures that they fetched with a key. Nothing from any
+ * other host, nothing inline, in nobody's frame.
  */
 export const CONTENT_SECURITY_POLICY = [
-  "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'", "connect-src 'self'", "worker-src 'self'",
+  "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' blob:", "connect-src 'self'", "worker-src 'self'",
   "base-uri 'none'", "form-action 'self'", "frame-ancestors 'none'"
 ].join('; ')
 

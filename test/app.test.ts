@@ -9,6 +9,8 @@ import t from 'tap'
 import { WebSocket } from 'ws'
 import dramatis from '../app.js'
 import { packageRoot } from '../lib/package-root.js'
+import { picture, v3 } from './support/cards.js'
+import { castOf } from './support/casts.js'
 import { cannedEngines } from './support/engines.js'
 import { refusal, type Refusal } from './support/refusal.js'
 import { startServer, testServer } from './support/server.js'
@@ -28,6 +30,19 @@ t.test('the voices are the default cast without those that are hidden', async t 
   t.ok(body.length >= 8)
   t.ok(body.every((one: any) => typeof one.name === 'string' && typeof one.voice.path === 'string' && typeof one.description === 'string'))
   t.not(body.length, created.session.characters.length, 'a hidden one can still be selected')
+})
+
+t.test('the voices of another cast are told to whoever may load it, with paths of its pictures', async t => {
+  const keeper = v3('Old Keeper', { assets: [{ type: 'icon', uri: `data:image/png;base64,${picture().toString('base64')}`, name: 'main', ext: 'png' }] })
+  const team = t.testdir({ ...castOf('Ben'), 'keeper.json': JSON.stringify(keeper) })
+  const server = await startServer(t, { apiKeys: ['sk-one'], characters: { roots: { team } } })
+  const authorization = 'Bearer sk-one'
+  const { status, body } = await json(`${server.http}/v1/voices?characters=team`, { authorization })
+  t.equal(status, 200)
+  t.match(body, [{ name: 'Ben', voice: { source: 'file' } }, { name: 'Old Keeper', picture: '/v1/voices/Old%20Keeper/picture?characters=team' }])
+  t.equal((await fetch(server.http + body[1].picture, { headers: { authorization } })).headers.get('content-type'), 'image/png')
+  for (const path of ['/v1/voices?characters=team', body[1].picture]) t.equal((await fetch(server.http + path)).status, 401, path)
+  t.match(await json(`${server.http}/v1/voices?characters=elsewhere`, { authorization }), { status: 400, body: { error: { code: 'directory_not_allowed', param: 'characters' } } })
 })
 
 t.test('the models are the one in use', async t => {

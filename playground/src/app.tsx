@@ -1,7 +1,7 @@
 import { useEffect } from 'preact/hooks'
 import { cancel, press, release } from './session/session.js'
 import { settings } from './session/settings.js'
-import { connection, engines, keyWanted, microphoneProblem, problem } from './session/state.js'
+import { connection, engines, keyWanted, microphoneProblem, pressed, problem } from './session/state.js'
 import { EventLog } from './view/event-log.js'
 import { Gallery } from './view/gallery.js'
 import { Latency } from './view/latency.js'
@@ -47,11 +47,16 @@ function useKeys (): void {
     const down = (event: KeyboardEvent) => {
       if (event.key === 'Escape') cancel().catch(() => {})
       if (event.key !== ' ' || event.repeat || settings.value.mode !== 'push-to-talk') return
-      if (isWriting(event) && !(event.target as HTMLElement).closest('.controls')) return
+      if (isWriting(event) && !(event.target as HTMLElement).closest('.talk')) return
       event.preventDefault()
       press().catch(() => {})
     }
-    const up = (event: KeyboardEvent) => { if (event.key === ' ') release() }
+    const up = (event: KeyboardEvent) => {
+      if (event.key !== ' ') return
+      // Or the button under it is clicked, too.
+      if (pressed.value) event.preventDefault()
+      release()
+    }
     addEventListener('keydown', down)
     addEventListener('keyup', up)
     addEventListener('blur', release)

@@ -14,14 +14,14 @@ import { cannedEngines, calls, echo, says, type Script } from '../support/engine
 import { startServer } from '../support/server.js'
 
 if (chromiumPath === undefined) t.comment(String(skip))
-// Ten browsers one after another: on a busy machine that takes longer than a file may by default.
+// Many pages: on a busy machine they take longer than a file may by default.
 t.setTimeout(300_000)
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
-/** What is hard to use for people who do not see, hear or point as others do. */
-async function violations (page: Page): Promise<string[]> {
-  await page.evaluate(axe)
-  const { violations } = await page.evaluate('axe.run()') as { violations: { id: string, nodes: { html: string }[] }[] }
+/** What is hard to use for people who do not see, hear or point as others do. @param rules default: all */
+async function violations (page: Page, rules?: string[]): Promise<string[]> {
+  if (await page.evaluate('typeof axe') === 'undefined') await page.evaluate(axe)
+  const { violations } = await page.evaluate(`axe.run(${rules === undefined ? '' : JSON.stringify({ runOnly: rules })})`) as { violations: { id: string, nodes: { html: string }[] }[] }
   return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)
 }
 
@@ -30,13 +30,14 @@ async function write (page: Page, text: string): Promise<void> {
   await page.getByRole('button', { name: 'Send' }).click()
 }
 
-t.test('the page', { skip }, async t => {
+t.test('the page', { skip, jobs: 3 }, async t => {
   const playground = await buildPages(t)
+  // One browser for all; each page is of somebody who was never here.
+  const open = await openBrowser(t, { answers: 'no' })
 
-  await t.test('all that a first visit loads is small, kept by the browser, and allowed to ask this server alone', async t => {
+  t.test('all that a first visit loads is small, kept by the browser, and allowed to ask this server alone', async t => {
     const server = await startServer(t, { playground })
-    const { open } = await openBrowser(t)
-    const { page, complaints, hosts } = await open(`${server.http}/`)
+    const { page, complaints, hosts } = await open(t, `${server.http}/`)
     await page.getByRole('button', { name: /^Magnus/ }).waitFor()
     const loaded = await page.evaluate('performance.getEntriesByType("resource").filter(({ name }) => !name.includes("/v1/")).map(({ name }) => new URL(name).pathname.slice(1))') as string[]
     const files = readPages(playground)
@@ -52,32 +53,31 @@ t.test('the page', { skip }, async t => {
     t.equal((await fetch(`${server.http}/playground/../package.json`)).status, 404)
     t.same(complaints, [])
     t.same([...hosts], [new URL(server.http).host])
+    t.same(await violations(page), [], 'before anything was said')
   })
 
-  await t.test('it is usable without sight or mouse, light and dark, wide and narrow', async t => {
-    const server = await startServer(t, { playground, ...cannedEngines(withTool) })
-    const { open } = await openBrowser(t)
-    for (const look of [{ scheme: 'light' }, { scheme: 'dark' }, { scheme: 'light', width: 390, height: 844 }] as const) {
-      const { page, complaints } = await open(`${server.http}/`, look)
-      t.same(await violations(page), [], JSON.stringify(look))
+  for (const [where, look] of [['in the light', { scheme: 'light' }], ['in the dark', { scheme: 'dark' }], ['on a phone', { width: 390, height: 844 }]] as const) {
+    t.test(`it is usable without sight or mouse, ${where}`, async t => {
+      const server = await startServer(t, { playground, ...cannedEngines(withTool) })
+      // In the dark only the colours are others.
+      const rules = where === 'in the dark' ? ['color-contrast'] : undefined
+      const { page, complaints } = await open(t, `${server.http}/`, look)
       await write(page, 'Hello')
       await page.getByText('You said: Hello').waitFor()
       await page.getByText('Settings', { exact: true }).click()
-      t.same(await violations(page), [], `${JSON.stringify(look)}, settings open`)
+      t.same(await violations(page, rules), [], 'settings open')
       await page.keyboard.press('Escape')
       await page.locator('.rows button').first().click()
-      t.same(await violations(page), [], `${JSON.stringify(look)}, in use`)
+      t.same(await violations(page, rules), [], 'in use')
       t.notOk(await page.evaluate('document.documentElement.scrollWidth > innerWidth'), 'nothing is beyond the edge')
       t.same(complaints, [])
-      await page.close()
-    }
-  })
+    })
+  }
 
-  await t.test('a tool is shown as it runs, and what went over the wire can be searched and read', async t => {
+  t.test('a tool is shown as it runs, and what went over the wire can be searched and read', async t => {
     const cast = { 'ada.ts': characterSource('Ada', 'tools: [{ name: \'bell\', description: \'Rings.\', parameters: { type: \'object\', properties: {} }, run: () => \'ding\' }],') }
     const server = await startServer(t, { playground, ...cannedEngines(withTool), characters: { directory: t.testdir(cast) } })
-    const { open } = await openBrowser(t)
-    const { page } = await open(`${server.http}/`)
+    const { page } = await open(t, `${server.http}/`)
     await write(page, 'Ring the bell')
     await page.getByText('Used bell').click()
     await page.getByText('ding', { exact: true }).waitFor()
@@ -89,11 +89,10 @@ t.test('the page', { skip }, async t => {
     t.equal(await page.locator('.rows').getByText('conversation.item.create', { exact: true }).count(), 0)
   })
 
-  await t.test('another character takes over, keeps the conversation, and a cast is loaded with its errors shown', async t => {
+  t.test('another character takes over, keeps the conversation, and a cast is loaded with its errors shown', async t => {
     const team = t.testdir({ good: { ...castOf('Ben'), 'broken.ts': 'const = 1\n' }, bad: { 'worse.ts': 'export default 1\n' } })
     const server = await startServer(t, { playground, characters: { roots: { team } } })
-    const { open } = await openBrowser(t)
-    const { page, complaints } = await open(`${server.http}/`)
+    const { page, complaints } = await open(t, `${server.http}/`)
     await write(page, 'Hello')
     await page.getByText('You said: Hello').waitFor()
     await page.getByRole('button', { name: /^Magnus/ }).click()
@@ -114,6 +113,7 @@ t.test('the page', { skip }, async t => {
 
     await load('team/bad')
     await page.getByText(/has no valid character/).waitFor()
+    t.same(await violations(page), [], 'errors included')
     t.match(await page.getByRole('list', { name: 'Errors in files' }).innerText(), /worse\.ts.*invalid_character/)
     await page.getByRole('button', { name: /^Ben/ }).waitFor()
     await load('nowhere')
@@ -124,14 +124,13 @@ t.test('the page', { skip }, async t => {
     t.same(complaints, [])
   })
 
-  await t.test('a card shows its own picture, one whose picture is broken a drawn face, and voices are described', async t => {
+  t.test('a card shows its own picture, one whose picture is broken a drawn face, and voices are described', async t => {
     const pixel = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='
     const broken = Buffer.from('\x89PNG\r\n\x1a\nno more of it', 'latin1').toString('base64')
     const card = (name: string, base64: string) => JSON.stringify(v3(name, { assets: [{ type: 'icon', uri: `data:image/png;base64,${base64}`, name: 'main', ext: 'png' }] }))
     const cast = { 'ada.ts': characterSource('Ada').replace('source: \'file\'', 'description: \'As clear as a bell.\', source: \'file\''), 'keeper.json': card('Old Keeper', pixel), 'lost.json': card('Lost', broken) }
     const server = await startServer(t, { playground, characters: { directory: t.testdir(cast) } })
-    const { open } = await openBrowser(t)
-    const { page, hosts } = await open(`${server.http}/`)
+    const { page, hosts } = await open(t, `${server.http}/`)
     const keeper = page.getByRole('button', { name: /^Old Keeper/ })
     await keeper.locator('img').waitFor()
     t.equal(await page.evaluate('document.querySelector("img.face").decode().then(() => document.querySelector("img.face").naturalWidth)'), 1)
@@ -145,10 +144,26 @@ t.test('the page', { skip }, async t => {
     t.same([...hosts], [new URL(server.http).host])
   })
 
-  await t.test('the keyboard alone picks a character, writes and reads an event', async t => {
+  t.test('a cast that was loaded shows its voices and pictures, too, where a key is wanted', async t => {
+    const pixel = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='
+    const keeper = v3('Old Keeper', { assets: [{ type: 'icon', uri: `data:image/png;base64,${pixel}`, name: 'main', ext: 'png' }] })
+    const team = t.testdir({ 'ada.ts': characterSource('Ada').replace('source: \'file\'', 'description: \'As clear as a bell.\', source: \'file\''), 'keeper.json': JSON.stringify(keeper) })
+    const server = await startServer(t, { playground, apiKeys: ['sk-one'], characters: { roots: { team } } })
+    const { page, complaints, hosts } = await open(t, `${server.http}/`)
+    await page.getByText('Settings', { exact: true }).click()
+    await page.getByLabel('API key').fill('sk-one')
+    await page.getByRole('textbox', { name: 'Directory' }).fill('team')
+    await page.getByRole('button', { name: 'Load', exact: true }).click()
+    await page.getByRole('button', { name: /^Ada.*voice: As clear as a bell\./ }).waitFor()
+    await page.getByRole('button', { name: /^Old Keeper/ }).locator('img').waitFor()
+    t.equal(await page.evaluate('document.querySelector("img.face").decode().then(() => document.querySelector("img.face").naturalWidth)'), 1)
+    t.same(complaints, [])
+    t.same([...hosts].filter(host => host !== ''), [new URL(server.http).host])
+  })
+
+  t.test('the keyboard alone picks a character, writes and reads an event', async t => {
     const server = await startServer(t, { playground, ...cannedEngines() })
-    const { open } = await openBrowser(t)
-    const { page, complaints } = await open(`${server.http}/`)
+    const { page, complaints } = await open(t, `${server.http}/`)
     await page.getByRole('button', { name: /^Magnus/ }).waitFor()
     const tabTo = async (name: RegExp) => {
       for (let tabs = 0; tabs < 60; tabs++) {
@@ -174,18 +189,35 @@ t.test('the page', { skip }, async t => {
     t.same(complaints, [])
   })
 
-  await t.test('a microphone that is denied is explained, and one can write', async t => {
+  t.test('a microphone that is denied, or is gone, is explained, and one can write', async t => {
     const server = await startServer(t, { playground })
-    const { open } = await openBrowser(t, { microphone: 'denied' })
-    const { page } = await open(`${server.http}/`)
+    const { page } = await open(t, `${server.http}/`)
     await page.getByRole('button', { name: 'Start talking' }).click()
     await page.getByRole('alert').getByText(/The microphone is blocked\. Allow it for this page/).waitFor()
+    t.same(await violations(page), [])
     await write(page, 'Hello')
     await page.getByText('You said: Hello').waitFor()
-    t.pass()
+    const { page: other } = await open(t, `${server.http}/`, { allowed: true, settings: { deviceId: 'gone' } })
+    await other.getByRole('button', { name: 'Start talking' }).click()
+    await other.getByRole('alert').getByText(/There is no microphone\. Plug one in or choose another in the settings/).waitFor()
   })
 
-  await t.test('a server that goes and comes back is found again, and told what was said', async t => {
+  t.test('in push-to-talk the return key begins a turn and ends it, and each button of the stage does its own thing', async t => {
+    const server = await startServer(t, { playground })
+    const { page, complaints } = await open(t, `${server.http}/`, { allowed: true, settings: { mode: 'push-to-talk' } })
+    await page.getByRole('button', { name: 'Start talking' }).press(' ')
+    const talk = page.locator('.talk')
+    await talk.press('Enter')
+    await page.getByRole('button', { name: 'Listening…', pressed: true }).waitFor()
+    await page.locator('.rows button', { hasText: 'input_audio_buffer.append' }).getByText(/×([4-9]|\d\d)/).first().waitFor()
+    await talk.press('Enter')
+    await page.getByText('input_audio_buffer.committed', { exact: true }).waitFor()
+    await page.getByRole('button', { name: 'End', exact: true }).press(' ')
+    await page.getByRole('button', { name: 'Start talking' }).waitFor()
+    t.same(complaints, [])
+  })
+
+  t.test('a server that goes and comes back is found again, and told what was said', async t => {
     const engines = cannedEngines()
     const serve = async (port: number) => {
       const app = Fastify()
@@ -194,8 +226,7 @@ t.test('the page', { skip }, async t => {
       return { app, url: await app.listen({ host: '127.0.0.1', port }) }
     }
     const first = await serve(0)
-    const { open } = await openBrowser(t)
-    const { page } = await open(`${first.url}/`)
+    const { page } = await open(t, `${first.url}/`)
     await page.getByRole('button', { name: /^Magnus/ }).click()
     await write(page, 'Remember the otter')
     await page.getByText('You said: Remember the otter').waitFor()
@@ -210,7 +241,7 @@ t.test('the page', { skip }, async t => {
     t.equal(await page.getByRole('heading', { level: 1 }).innerText(), 'Magnus', 'and it is still the same one')
   })
 
-  await t.test('a loaded cast is there again after a reconnect; where the server has it no more, its own takes over', async t => {
+  t.test('a loaded cast is there again after a reconnect; where the server has it no more, its own takes over', async t => {
     const team = t.testdir({ team: castOf('Ben', 'Cleo'), other: castOf('Zoe') })
     const serve = async (characters: object, port = 0) => {
       const app = Fastify()
@@ -220,8 +251,7 @@ t.test('the page', { skip }, async t => {
     }
     const first = await serve({ roots: { team: join(team, 'team') } })
     const port = Number(new URL(first.url).port)
-    const { open } = await openBrowser(t)
-    const { page } = await open(`${first.url}/`)
+    const { page } = await open(t, `${first.url}/`)
     await page.getByRole('textbox', { name: 'Directory' }).fill('team')
     await page.getByRole('button', { name: 'Load', exact: true }).click()
     await page.getByRole('button', { name: /^Cleo/ }).click()
@@ -243,11 +273,10 @@ t.test('the page', { skip }, async t => {
     t.equal(await page.locator('.card').count(), 1)
   })
 
-  await t.test('a server that is full says so, and takes the page in as soon as there is a place', async t => {
+  t.test('a server that is full says so, and takes the page in as soon as there is a place', async t => {
     const server = await startServer(t, { playground, limits: { sessions: 1 } })
     const other = await server.connect()
-    const { open } = await openBrowser(t)
-    const { page } = await open(`${server.http}/`)
+    const { page } = await open(t, `${server.http}/`)
     await write(page, 'Hello')
     await page.getByRole('alert').getByText('All places on the server are taken. The page tries again by itself.').waitFor()
     other.socket.close()
@@ -256,12 +285,11 @@ t.test('the page', { skip }, async t => {
     t.equal(await page.getByRole('alert').innerText(), '')
   })
 
-  await t.test('names and words of any length stay within a page as narrow as a phone', async t => {
+  t.test('names and words of any length stay within a page as narrow as a phone', async t => {
     const name = 'Archibald Featherstonehaugh-Cholmondeley the Third of Saxe-Coburg-Gotha-Altenburg'
     const directory = t.testdir({ 'a.ts': characterSource(name), 'b.ts': characterSource('Super'.repeat(30)), 'broken.ts': 'const = 1\n' })
     const server = await startServer(t, { playground, characters: { directory } })
-    const { open } = await openBrowser(t)
-    const { page } = await open(`${server.http}/`, { width: 360, height: 740 })
+    const { page } = await open(t, `${server.http}/`, { width: 360, height: 740 })
     await page.getByRole('button', { name: 'Load', exact: true }).click()
     await page.getByText(/^2 of 3 files loaded/).waitFor()
     await write(page, 'word'.repeat(60))
@@ -269,19 +297,18 @@ t.test('the page', { skip }, async t => {
     t.notOk(await page.evaluate('document.documentElement.scrollWidth > innerWidth'))
     t.same(await page.evaluate('[...document.querySelectorAll(".card, .who, .lines, .reload")].filter(one => one.scrollWidth > one.clientWidth).map(one => one.className)'), [])
 
-    const { page: admin } = await open(`${server.http}/admin`, { width: 360, height: 740 })
+    const { page: admin } = await open(t, `${server.http}/admin`, { width: 360, height: 740 })
     await admin.getByRole('cell', { name }).waitFor()
     t.notOk(await admin.evaluate('document.documentElement.scrollWidth > innerWidth'))
     t.ok(await admin.evaluate('document.querySelector(".file-errors").getBoundingClientRect().right < innerWidth'))
   })
 
-  await t.test('the operator sees who is connected, closes a session, and drains the server', async t => {
+  t.test('the operator sees who is connected, closes a session, and drains the server', async t => {
     const team = t.testdir({ ...castOf('Ben'), 'broken.ts': 'const = 1\n' })
     const server = await startServer(t, { playground, apiKeys: ['sk-one'], characters: { roots: { team } } })
     const authorization = 'Bearer sk-one'
     const [first, second] = [await server.connect('?characters=team', [], { authorization }), await server.connect('?character=Magnus', [], { authorization })]
-    const { open } = await openBrowser(t)
-    const { page, complaints } = await open(`${server.http}/admin`)
+    const { page, complaints } = await open(t, `${server.http}/admin`)
     await page.getByRole('alert').getByText('This server wants an API key.').waitFor()
     await page.getByLabel('API key').fill('sk-one')
     await page.getByLabel('API key').press('Enter')
@@ -298,22 +325,26 @@ t.test('the page', { skip }, async t => {
     await page.getByRole('button', { name: `Close ${first.of('session.created')[0]!.session.id}` }).click()
     t.match(await first.closed, { code: 1001, reason: 'closed by the operator' })
     await page.getByRole('cell', { name: 'team (1)' }).waitFor({ state: 'detached' })
+    await page.route('**/v1/drain', route => route.fulfill({ status: 429, json: { error: { message: 'Too often.' } } }), { times: 1 })
     await page.getByRole('button', { name: 'Drain…' }).click()
+    await page.getByRole('button', { name: 'Drain now' }).click()
+    await page.getByRole('alert').getByText('The server refused: Too often.').waitFor()
+    await page.waitForResponse(/v1\/sessions/)
+    t.equal(await page.getByRole('alert').innerText(), 'The server refused: Too often.', 'it stays until something else is asked for')
     await page.getByRole('button', { name: 'Drain now' }).click()
     t.match(await second.closed, { code: 1001, reason: 'server shutting down' })
     await page.getByText('The server is draining').waitFor()
     await page.getByText('Nobody is connected.').waitFor()
     // The browser itself notes the answer to the look without a key.
-    t.same(complaints.filter(text => !/401|503/.test(text)), [])
+    t.same(complaints.filter(text => !/401|429|503/.test(text)), [])
   })
 
-  await t.test('a server that wants a key says so, under any prefix', async t => {
+  t.test('a server that wants a key says so, under any prefix', async t => {
     const app = Fastify()
     await app.register(dramatis, { prefix: '/ai', ...cannedEngines(), playground, apiKeys: ['sk-one'], limits: { drainSeconds: 0 } })
     t.teardown(() => app.close())
     const url = await app.listen({ host: '127.0.0.1', port: 0 })
-    const { open } = await openBrowser(t)
-    const { page } = await open(`${url}/ai`)
+    const { page } = await open(t, `${url}/ai`, { allowed: true })
     await write(page, 'Hello')
     await page.getByRole('alert').getByText(/wants an API key: enter one in the settings/).waitFor()
     await page.getByText('Settings', { exact: true }).click()

@@ -1,13 +1,13 @@
-import { existsSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { chromium, type Page } from 'playwright-core'
 import type { Test } from 'tap'
-import { build } from 'vite'
 import { concat } from '../../lib/audio/pcm.js'
 import { createResampler } from '../../lib/audio/resample.js'
 import { toWav } from '../../lib/audio/wav.js'
+import { packagedPages } from '../../lib/page-files.js'
 import { packageRoot } from '../../lib/package-root.js'
 import { readClip } from './wav.js'
 
@@ -22,13 +22,23 @@ export const skip: string | false = chromiumPath === undefined && 'no Chromium i
 export interface BrowserOptions {
   /** What the microphone hears once it is opened: clips of test/fixtures, and silences in seconds. */
   hears?: (string | number)[]
-  /** `denied` answers the question for the microphone with no. */
-  microphone?: 'allowed' | 'denied'
+  /** What a person answers to the question for the microphone; default yes. */
+  answers?: 'yes' | 'no'
 }
 
-export interface OpenedBrowser {
-  /** Opens a page, and keeps account of it. */
-  open (url: string, options?: { width?: number, height?: number, scheme?: 'light' | 'dark' }): Promise<OpenedPage>
+export interface PageOptions {
+  width?: number
+  height?: number
+  scheme?: 'light' | 'dark'
+  /** The microphone was allowed on an earlier visit, so that nobody is asked. */
+  allowed?: boolean
+  /** Settings of an earlier visit, beside those of the tests. */
+  settings?: object
+}
+
+export interface Browser {
+  /** Opens a page for somebody who was never here, and keeps account of it. */
+  open (url: string, options?: PageOptions): Promise<OpenedPage>
   close (): Promise<void>
 }
 
@@ -38,25 +48,38 @@ export interface OpenedPage {
   complaints: string[]
   /** Hosts that were asked for something. */
   hosts: Set<string>
+  close (): Promise<void>
 }
 
-/** The pages as they are in the source, built for this test. */
+/** The pages as they are in the source: those of the last `npm run build`, or, if something changed since, built for this test. */
 export async function buildPages (t: Test): Promise<string> {
   const outDir = await mkdtemp(join(tmpdir(), 'dramatis-pages-'))
   t.teardown(() => rm(outDir, { recursive: true }))
+  const built = join(packagedPages, 'index.html')
+  const newest = Math.max(...['playground', join('lib', 'client')].flatMap(folder => readdirSync(join(packageRoot, folder), { recursive: true, encoding: 'utf8' }).map(name => statSync(join(packageRoot, folder, name)).mtimeMs)))
+  if (existsSync(built) && statSync(built).mtimeMs > newest) {
+    // A copy: the test of the package builds anew.
+    await cp(packagedPages, outDir, { recursive: true })
+    return outDir
+  }
+  const { build } = await import('vite')
   await build({ root: join(packageRoot, 'playground'), logLevel: 'error', build: { outDir, emptyOutDir: false } })
   return outDir
 }
 
-/** A browser with a microphone of its own, closed with the test. */
-export async function openBrowser (t: Test, options: BrowserOptions = {}): Promise<OpenedBrowser> {
+/** A browser with a microphone of its own, closed with the test; what it opens is closed with the test that asks for it. */
+export async function openBrowser (t: Test, options: BrowserOptions = {}): Promise<(t: Test, url: string, options?: PageOptions) => Promise<OpenedPage>> {
   const browser = await launchBrowser(options)
   t.teardown(() => browser.close())
-  return browser
+  return async (t, url, options) => {
+    const opened = await browser.open(url, options)
+    t.teardown(() => opened.close())
+    return opened
+  }
 }
 
 /** A browser with a microphone of its own, until it is closed. */
-export async function launchBrowser ({ hears = [1], microphone = 'allowed' }: BrowserOptions = {}): Promise<OpenedBrowser> {
+export async function launchBrowser ({ hears = [1], answers = 'yes' }: BrowserOptions = {}): Promise<Browser> {
   const folder = await mkdtemp(join(tmpdir(), 'dramatis-microphone-'))
   const file = join(folder, 'microphone.wav')
   await writeFile(file, await record(hears))
@@ -65,12 +88,9 @@ export async function launchBrowser ({ hears = [1], microphone = 'allowed' }: Br
     args: [
       '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update',
       '--disable-sync', '--use-fake-device-for-media-stream', `--use-file-for-fake-audio-capture=${file}%noloop`,
-      ...microphone === 'allowed' ? ['--use-fake-ui-for-media-stream'] : ['--deny-permission-prompts']
+      answers === 'yes' ? '--use-fake-ui-for-media-stream' : '--deny-permission-prompts'
     ]
   })
-  const context = await browser.newContext()
-  // The file as it is: what Chromium does against echo and noise is not what is tested.
-  await context.addInitScript('if (localStorage.getItem("dramatis") === null) localStorage.setItem("dramatis", \'{"processing":false}\')')
 
   return {
     async close () {
@@ -78,10 +98,12 @@ export async function launchBrowser ({ hears = [1], microphone = 'allowed' }: Br
       await rm(folder, { recursive: true })
     },
 
-    async open (url, { width = 1440, height = 900, scheme = 'light' } = {}) {
+    async open (url, { width = 1440, height = 900, scheme = 'light', allowed = false, settings = {} } = {}) {
+      const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, ...allowed ? { permissions: ['microphone'] } : {} })
+      // The file as it is: what Chromium does against echo and noise is not what is tested.
+      const kept = JSON.stringify(JSON.stringify({ processing: false, ...settings }))
+      await context.addInitScript(`if (localStorage.getItem("dramatis") === null) localStorage.setItem("dramatis", ${kept})`)
       const page = await context.newPage()
-      await page.setViewportSize({ width, height })
-      await page.emulateMedia({ colorScheme: scheme })
       page.setDefaultTimeout(60_000)
       const complaints: string[] = []
       const hosts = new Set<string>()
@@ -90,7 +112,7 @@ export async function launchBrowser ({ hears = [1], microphone = 'allowed' }: Br
       page.on('request', request => hosts.add(new URL(request.url()).host))
       page.on('websocket', socket => hosts.add(new URL(socket.url()).host))
       await page.goto(url)
-      return { page, complaints, hosts }
+      return { page, complaints, hosts, close: () => context.close() }
     }
   }
 }
@@ -106,5 +128,8 @@ async function record (hears: (string | number)[]): Promise<Buffer> {
 
 /** Keeps a picture for the docs, when `SCREENSHOTS` is set. */
 export async function picture (page: Page, name: string): Promise<void> {
-  if (process.env.SCREENSHOTS) await page.screenshot({ path: join(packageRoot, 'docs', 'images', `${name}.png`) })
+  if (!process.env.SCREENSHOTS) return
+  // Colours take a moment to change.
+  await page.evaluate('Promise.allSettled(document.getAnimations().filter(({ effect }) => effect.getComputedTiming().endTime !== Infinity).map(({ finished }) => finished))')
+  await page.screenshot({ path: join(packageRoot, 'docs', 'images', `${name}.png`) })
 }

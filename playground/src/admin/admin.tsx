@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import { apiKey } from '../session/settings.js'
 import { FileErrors } from '../view/file-errors.js'
-import { closeSession, drain, look, problem, rates, server, sessions, type LiveSession } from './operator.js'
+import { closeSession, drain, look, problem, rates, refusal, server, sessions, type LiveSession } from './operator.js'
 
 /** Between two looks at the server. Milliseconds. */
 const EVERY_MS = 2000
@@ -21,7 +21,7 @@ export function Admin () {
         <a class='brand' href='./'><img src='./playground-icon.svg' alt='' width='28' height='28' /><span>Dramatis</span></a>
         <label class='key'>API key <input type='password' autocomplete='off' placeholder='none' value={apiKey.value} onChange={event => { apiKey.value = event.currentTarget.value.trim(); look().catch(() => {}) }} /></label>
       </header>
-      <div class='problems' role='alert'>{problem.value !== null && <p>{problem.value}</p>}</div>
+      <div class='problems' role='alert'>{problem.value !== null && <p>{problem.value}</p>}{refusal.value !== null && <p>{refusal.value}</p>}</div>
       <main class='admin'>
         <div class='summary'>
           <h1>Sessions</h1>

@@ -28,6 +28,8 @@ export const sessions = signal<readonly LiveSession[] | null>(null)
 export const rates = signal<ReadonlyMap<string, { in: number, out: number }>>(new Map())
 export const server = signal<ServerState | null>(null)
 export const problem = signal<string | null>(null)
+/** Why the last thing that was asked for was not done; stays until the next. */
+export const refusal = signal<string | null>(null)
 
 /** Sessions that are shown at most. */
 const SHOWN = 1000
@@ -46,15 +48,22 @@ export async function look (): Promise<void> {
       problem.value = apiKey.value === '' ? 'This server wants an API key. Enter one above.' : 'The server refuses this API key. Check it above.'
       return
     }
+    if (!response.ok) throw new Error(`The server refused: ${await reason(response)}`)
     const page = await response.json() as { data: (LiveSession | SilentSession)[] }
     const data = page.data.map(toLive)
     measure(data)
     sessions.value = data
     server.value = await readServer()
     problem.value = null
-  } catch {
-    problem.value = 'The server cannot be reached.'
+  } catch (error) {
+    // `fetch` says of a server that is gone only that it failed.
+    problem.value = error instanceof TypeError ? 'The server cannot be reached.' : (error as Error).message
   }
+}
+
+async function reason (response: Response): Promise<string> {
+  const { error } = await response.json().catch(() => ({})) as { error?: { message?: string } }
+  return error?.message ?? `HTTP ${response.status}`
 }
 
 function toLive (session: LiveSession | SilentSession): LiveSession {
@@ -91,6 +100,6 @@ export async function drain (): Promise<void> {
 async function act (path: string): Promise<void> {
   const response = await request(path, 'POST').catch(() => null)
   // A session that is gone already is what was wanted.
-  if (response !== null && !response.ok && response.status !== 404) problem.value = `The server refused: HTTP ${response.status}.`
+  refusal.value = response === null || response.ok || response.status === 404 ? null : `The server refused: ${await reason(response)}`
   await look()
 }

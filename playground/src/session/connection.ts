@@ -93,7 +93,7 @@ async function onGone (opened: boolean, code: number, reason: string): Promise<v
     connection.value = 'off'
     return
   }
-  if (!opened && remedy === 'cast') await startOver(base).catch(() => {})
+  if (!opened && remedy === 'cast') await startOver().catch(() => {})
   connection.value = 'waiting'
   clearTimeout(retry)
   retry = setTimeout(() => { connect().catch(() => {}) }, Math.min(LONGEST_WAIT_MS, 300 * 2 ** attempts++))

@@ -7,13 +7,15 @@ import { beginTurn, pathTimes } from './latency.js'
 import { settings } from './settings.js'
 import type { ClientEvent } from './socket.js'
 import { capturedAt, forgetSent, interrupt, openSpeaker, sentMs, useMicrophone } from './sound.js'
-import { base, connection, engines, microphoneOn, pressed, problem, responding } from './state.js'
+import { connection, engines, microphoneOn, pressed, problem, responding } from './state.js'
 import { addNote, putLine } from './transcript.js'
 
+/** The button is down, whether or not anybody listens yet. */
+let held = false
 let pressedMs = 0
 let askedAt = 0
 
-loadFaces(base).catch(() => { problem.value ??= 'The server cannot be reached. Is it running?' })
+loadFaces().catch(() => { problem.value ??= 'The server cannot be reached. Is it running?' })
 onEvent(event => takeEvent(event, session))
 
 /** The one click: connects, opens the microphone, and has the character say hello. */
@@ -57,10 +59,12 @@ export async function say (text: string): Promise<void> {
 
 /** Push-to-talk: the button goes down. */
 export async function press (): Promise<void> {
-  if (pressed.value || connection.value !== 'on') return
+  if (held || connection.value !== 'on') return
+  held = true
   if (!microphoneOn.value) await useMicrophone()
-  if (!microphoneOn.value) return
   await cancel()
+  // The browser may have asked for the microphone first: whoever answered it has let go of the button.
+  if (!held || !microphoneOn.value) return
   send({ type: 'input_audio_buffer.clear' })
   pressedMs = sentMs()
   pressed.value = true
@@ -68,6 +72,7 @@ export async function press (): Promise<void> {
 
 /** It comes up again: what was said is a turn. */
 export function release (): void {
+  held = false
   if (!pressed.value) return
   pressed.value = false
   // The server takes no turn of less than 100 ms: that was no more than a touch.

@@ -9,6 +9,8 @@ import { answerLevel, connection, listening, microphoneOn, microphoneProblem, pr
 import { findLine, putLine } from './transcript.js'
 
 let microphone: Microphone | null = null
+/** The browser asks for it, once however often it is wanted. */
+let opening: Promise<Microphone> | null = null
 let speaker: Promise<Speaker> | null = null
 /** Audio sent in this session, in milliseconds, and when it was captured: where the server says speech ended, by our clock. */
 let sent = 0
@@ -20,11 +22,16 @@ effect(() => { if (connection.value === 'off') closeMicrophone() })
 export async function useMicrophone (): Promise<void> {
   if (microphone !== null) return
   try {
-    microphone = await openMicrophone({ deviceId: settings.value.deviceId, processing: settings.value.processing, onFrame: takeFrame, onLost: onMicrophoneLost })
-    microphoneOn.value = true
+    opening ??= openMicrophone({ deviceId: settings.value.deviceId, processing: settings.value.processing, onFrame: takeFrame, onLost: onMicrophoneLost })
+    microphone = await opening
     microphoneProblem.value = null
+    // The server may have refused while the browser still asked.
+    if (connection.value === 'off') closeMicrophone()
+    else microphoneOn.value = true
   } catch (error) {
     microphoneProblem.value = (error as Error).message
+  } finally {
+    opening = null
   }
 }
 

@@ -43,6 +43,12 @@ function doing (speaking: boolean): string {
   return listening.value ? 'Listening. Just talk.' : 'Muted.'
 }
 
+/** Screen readers and the return key press and release at once: they press to begin, and again to end. */
+function toggle (): void {
+  if (pressed.value) release()
+  else press().catch(() => {})
+}
+
 function Controls () {
   if (connection.value === 'off') {
     return <button type='button' class='primary large' onClick={() => { start().catch(() => {}) }}>Start talking</button>
@@ -60,7 +66,8 @@ function Controls () {
       {settings.value.mode === 'push-to-talk'
         ? (
           <button
-            type='button' class='primary large' aria-pressed={pressed.value}
+            type='button' class='primary large talk' aria-pressed={pressed.value}
+            onClick={event => { if (event.detail === 0) toggle() }}
             onPointerDown={() => { press().catch(() => {}) }} onPointerUp={release} onPointerLeave={release} onPointerCancel={release}
           >{pressed.value ? 'Listening…' : 'Hold to talk'}
           </button>
