@@ -14,6 +14,7 @@ import { EngineError } from './lib/engines/engine.js'
 import { nodeName } from './lib/cluster/create.js'
 import { readEnvironment, type ServerSettings } from './lib/environment.js'
 import { LimitOptions, OptionsError } from './lib/options.js'
+import { exitWithoutTerminal, isTerminalGone } from './lib/terminal.js'
 import { threadUrl } from './lib/thread.js'
 import { Primary } from './lib/workers/primary.js'
 
@@ -49,10 +50,7 @@ async function start (settings: ServerSettings, how: StartOptions): Promise<void
     await fastify.close()
     throw error
   }
-  closeWithGrace({
-    delay: closeMs(options), logger: fastify.log, skip: ['unhandledRejection', 'uncaughtException', 'SIGHUP']
-  }, () => fastify.close())
-  process.on('SIGHUP', () => fastify.dramatisReloadKeys())
+  obeySignals(options, fastify.log, { reload: () => fastify.dramatisReloadKeys(), end: () => fastify.close() })
   goOnAfterFaults(fastify.log)
   tell(fastify.listeningOrigin, settings, how)
 }
@@ -67,8 +65,7 @@ async function startMany (settings: ServerSettings, how: StartOptions): Promise<
   // What happens while it starts, too, must leave no process behind.
   process.once('exit', () => primary.kill())
   const actualPort = await primary.start()
-  closeWithGrace({ delay: closeMs(options), logger: log, skip: ['unhandledRejection', 'uncaughtException', 'SIGHUP'] }, () => primary.drain())
-  process.on('SIGHUP', () => primary.restart())
+  obeySignals(options, log, { reload: () => primary.restart(), end: () => primary.drain() })
   goOnAfterFaults(log)
   tell(`${tls === null ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${actualPort}`, settings, how)
 }
@@ -110,8 +107,15 @@ export function goOnAfterFaults (log: Pick<FastifyBaseLogger, 'error'>): void {
   process.on('uncaughtException', error => log.error({ err: error }, 'An error was thrown and nobody caught it'))
 }
 
-function closeMs ({ limits }: ServerSettings['options']): number {
-  return (limits?.drainSeconds ?? 20) * 1000 + CLOSE_MS
+/** Ends in good order; SIGHUP reloads, unless it is the terminal that says so because somebody has closed it. */
+function obeySignals ({ limits }: ServerSettings['options'], logger: Pick<FastifyBaseLogger, 'error'>, { reload, end }: { reload: () => void, end: () => Promise<void> }): void {
+  const delay = (limits?.drainSeconds ?? 20) * 1000 + CLOSE_MS
+  const { close } = closeWithGrace({ delay, logger, skip: ['unhandledRejection', 'uncaughtException', 'SIGHUP'] }, end)
+  process.on('SIGHUP', () => {
+    if (isTerminalGone()) close()
+    else reload()
+  })
+  exitWithoutTerminal()
 }
 
 function tell (url: string, { options }: ServerSettings, { json = false }: StartOptions): void {

@@ -4,6 +4,7 @@ import { RemoteStore } from './lib/cluster/remote-store.js'
 import { remoteEngines } from './lib/engines/local/remote-engines.js'
 import { readEnvironment } from './lib/environment.js'
 import { Connections } from './lib/workers/connections.js'
+import { exitWithoutTerminal } from './lib/terminal.js'
 import { Link } from './lib/workers/link.js'
 import machine, { answerFor } from './plugins/machine.js'
 import { createServer, explain, goOnAfterFaults } from './server.js'
@@ -17,6 +18,7 @@ const LAST_MS = 200
 
 /** It is the process that listens which is told to end; a terminal and a container tell all of them. */
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
+exitWithoutTerminal()
 
 try {
   const { sessions, node, workers, engines } = JSON.parse(process.argv[2]!) as { sessions: number, node: string, workers: number, engines: string }

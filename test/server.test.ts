@@ -1,4 +1,5 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer as createHttpServer } from 'node:http'
 import { createServer, type AddressInfo } from 'node:net'
@@ -6,9 +7,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { readEnvironment } from '../lib/environment.js'
+import { packageRoot } from '../lib/package-root.js'
 import { TestClient } from './support/client.js'
 import { character, writeCast } from './characters/casts.js'
 import { ServerProcess } from './support/process.js'
+import { childrenOf, isAlive } from './support/processes.js'
+import { moduleFile, program } from './support/program.js'
+import { until } from './support/until.js'
 
 /** Starts a server that cannot run; it must end by itself with exactly one line. */
 async function complaint (environment: Record<string, string>): Promise<string> {
@@ -34,6 +39,23 @@ t.test('it says where it listens and what to do next, answers, and stops with 0 
   const again = await TestClient.connect(`ws://127.0.0.1:${port}/v1/realtime`)
   t.match(await again.ask('Hello again'), /\w+/)
   await again.close()
+})
+
+t.test('who closes the terminal in which it runs ends it, and all processes of it', { skip: !existsSync('/usr/bin/script') && 'there is no script(1), which has a terminal' }, async t => {
+  for (const WORKERS of ['1', '2']) {
+    const command = ['exec', process.execPath, ...program('server')].join(' ')
+    const elsewhere = { STT_BASE_URL: 'http://127.0.0.1:1', TTS_BASE_URL: 'http://127.0.0.1:1', STT_MODEL: 'x', TTS_MODEL: 'x' }
+    const terminal = spawn('/usr/bin/script', ['-qec', command, '/dev/null'], { cwd: packageRoot, env: { PATH: process.env.PATH, PORT: '0', WORKERS, ...elsewhere } })
+    let shown = ''
+    terminal.stdout.on('data', chunk => { shown += chunk })
+    await until(() => shown.includes('Connect an OpenAI Realtime client'))
+    const [server] = childrenOf(terminal.pid!, moduleFile('server'))
+    const processes = [server!, ...childrenOf(server!, '')]
+    t.teardown(() => { for (const pid of processes.filter(isAlive)) process.kill(pid, 'SIGKILL') })
+    t.ok(processes.length >= Number(WORKERS))
+    terminal.kill('SIGKILL')
+    await until(() => !processes.some(isAlive))
+  }
 })
 
 t.test('what cannot start says so in one line', async t => {

@@ -3,12 +3,14 @@ import { createServer } from 'node:net'
 import { dirname } from 'node:path'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { EngineHost } from '../engines/local/engine-host.js'
+import { exitWithoutTerminal } from '../terminal.js'
 import { Link } from './link.js'
 
 // The process of WORKERS=n that has the local engines of all session processes.
 
 /** It is the process that listens which is told to end; a terminal and a container tell all of them. */
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
+exitWithoutTerminal()
 
 const { path } = JSON.parse(process.argv[2]!) as { path: string }
 const isFile = process.platform !== 'win32'

@@ -156,11 +156,14 @@ export class Primary {
     worker.exited.then(async () => {
       if (worker.ending || this.#draining) return
       this.#options.log.error({ worker: worker.child.pid }, 'A session process ended by itself and is replaced')
+      let last = worker
       for (let pause = RESTART_MS; !this.#draining; pause = Math.min(2 * pause, RESTART_MOST_MS)) {
         await sleep(pause)
-        if (this.#draining) return
-        const successor = this.#places[place] = this.#spawn(place)
+        // A restart may have been faster than this.
+        if (this.#draining || this.#places[place] !== last) return
+        const successor = last = this.#places[place] = this.#spawn(place)
         const fault = await successor.ready.then(() => null, (error: Error) => error)
+        if (this.#places[place] !== successor) return
         if (fault === null) {
           this.#watch(place)
           return this.#flush()
@@ -174,14 +177,16 @@ export class Primary {
     while (this.#again && !this.#draining) {
       this.#again = false
       for (const place of this.#places.keys()) {
-        const before = this.#places[place]!
         // Whose successor is on its way needs no other.
-        if (!before.serving) continue
+        if (!this.#places[place]!.serving) continue
         const successor = this.#spawn(place)
         await successor.ready
         if (this.#draining) return
+        // It may have ended meanwhile, and have a successor already.
+        const before = this.#places[place]!
         this.#places[place] = successor
         this.#watch(place)
+        this.#flush()
         // Not waited for: its last answer may take long.
         before.drain(SETTLE_MS).catch(error => this.#options.log.error({ err: error }, 'A session process was not drained'))
       }
