@@ -59,10 +59,10 @@ class Machine {
   }
 
   /** The next answers say their last word when the returned function is called. */
-  hold (answers: number): () => void {
+  hold (answers: number, first = 'One moment.'): () => void {
     let finish = () => {}
     const told = new Promise<void>(resolve => { finish = resolve })
-    this.#chat.script(...Array.from({ length: answers }, () => [{ text: 'One moment.' }, { until: told }, { text: ' Goodbye.' }, { finish: 'stop' }]))
+    this.#chat.script(...Array.from({ length: answers }, () => [{ text: first }, { until: told }, { text: ' Goodbye.' }, { finish: 'stop' }]))
     return finish
   }
 
@@ -278,11 +278,12 @@ t.test('two session processes with keys and a certificate', async t => {
 })
 
 /** Says something aloud, which is recognised and answered aloud; how the answer ended. */
-async function talk (client: TestClient): Promise<string> {
+async function talk (client: TestClient, onSound?: () => void): Promise<string> {
   client.append(await clip)
   client.send({ type: 'input_audio_buffer.commit' })
   client.send({ type: 'response.create' })
   await client.next('response.output_audio.delta')
+  onSound?.()
   const { response } = await client.next('response.done')
   client.forget()
   return response.status!
@@ -306,9 +307,13 @@ t.test('local engines are loaded once for all workers, and outlive what happens 
   for (const pid of machine.workers) t.notMatch(readFileSync(`/proc/${pid}/maps`, 'utf8'), /onnxruntime|sherpa/, 'a worker has no engine loaded')
   t.match(readFileSync(`/proc/${first}/maps`, 'utf8'), /onnxruntime/)
 
-  process.kill(first!, 'SIGKILL')
+  // Both answers have begun, and go on when the model may; that they fail also shows that each worker knows.
+  const finish = machine.hold(2, 'Wait a moment, please.')
+  let sounding = 0
+  t.same(await Promise.all(clients.map(client => talk(client, () => { if (++sounding === 2) process.kill(first!, 'SIGKILL') }))), ['failed', 'failed'])
+  finish()
   await server.prints(/The engine process ended by itself and is replaced/)
-  t.equal(await talk(clients[0]), 'completed', 'sessions live on')
+  t.same(await Promise.all(clients.map(client => talk(client))), ['completed', 'completed'], 'sessions live on')
   await eventually(async () => (await machine.readiness()).status === 'ready')
 
   const second = machine.engines
