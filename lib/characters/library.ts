@@ -319,6 +319,7 @@ export function createCharacterLibrary (options: CharacterLibraryOptions): Chara
       // What loads when nobody waits any more ends in a purge
       while (releasing.size > 0) await Promise.all(releasing)
       await Promise.all([thread.stop(), letCompilerGo()])
+      watchdog.close()
       crashes.release()
       plans.clear()
       packs.close()

@@ -65,8 +65,10 @@ export class Namespace {
     }
     this.#running.push(module)
     try {
-      const { wrapper, code } = module.unit!
-      wrapper.apply(undefined, code.params.map(name => this.#argument(name, module, instance)))
+      const { wrapper, code: { params } } = module.unit!
+      const values: unknown[] = []
+      for (const name of params) values.push(this.#argument(name, module, instance))
+      wrapper(...values)
     } catch (error) {
       throw instance.fault = this.toFault(error, { file: module.source.file, line: null, column: null })
     }

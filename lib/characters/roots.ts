@@ -78,7 +78,7 @@ export class Roots {
     if (realRoot === undefined) throw refuse('directory_not_found', 'The directory does not exist.')
     const pack = findPack(root, path)
     if (pack !== undefined) return checkPack(name, realRoot, pack)
-    const realPath = real(path)
+    const realPath = path === root ? realRoot : real(path)
     if (realPath === undefined) throw refuseMissing(path, realRoot)
     if (!isInside(realRoot, realPath)) throw notAllowed()
     const below = relative(realRoot, realPath)

@@ -22,12 +22,10 @@ const voices: Readonly<Record<string, TypeCheck<TSchema>>> = {
 /** What is wrong with the value, or undefined: then it is a {@link Character}. */
 export function findProblem (value: unknown): Problem | undefined {
   if (!character.Check(value)) return explainShape(value)
-  const names = new Set<string>()
-  for (const [index, { name }] of (value.tools ?? []).entries()) {
-    if (names.has(name)) return { code: 'invalid_tools', message: `tools[${index}].name: '${name}' is the name of another tool.`, path: ['tools', String(index), 'name'] }
-    names.add(name)
-  }
-  return undefined
+  const tools = value.tools ?? []
+  const index = tools.findIndex(({ name }, index) => tools.findIndex(other => other.name === name) < index)
+  if (index === -1) return undefined
+  return { code: 'invalid_tools', message: `tools[${index}].name: '${tools[index]!.name}' is the name of another tool.`, path: ['tools', String(index), 'name'] }
 }
 
 export function isCharacter (value: unknown): value is Character {
