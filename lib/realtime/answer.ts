@@ -80,7 +80,8 @@ export class Answer {
     }
 
     const { system, notes } = await makePrompt(character, this.#plan.instructions, signal, () => spokenIn(entries.map(({ item }) => item)))
-    const fitting = this.#plan.fit(entries, estimateTokens(system, ...notes.map(({ text }) => text), JSON.stringify(this.#tools)))
+    const noted = notes.reduce((sum, { text }) => sum + text.length, 0)
+    const fitting = this.#plan.fit(entries, estimateTokens(system.length + noted + JSON.stringify(this.#tools).length))
     const messages = placeNotes(chatMessages(system, fitting.map(entry => entry.item), opens), notes)
     let reason: EndReason = 'stop'
     for (let count = 0; count < MAX_ROUNDS; count++) {

@@ -66,14 +66,14 @@ export class ContextWindow {
 /** Reads lengths only: it is asked of every item in every turn. */
 function tokensOf (item: Item): number {
   switch (item.type) {
-    case 'function_call': return estimateTokens(item.name, item.arguments) + CALL_TOKENS
-    case 'function_call_output': return estimateTokens(item.output) + CALL_TOKENS
-    case 'mcp_call': return estimateTokens(item.name, item.arguments, item.output ?? item.error?.message ?? '') + 2 * CALL_TOKENS
+    case 'function_call': return estimateTokens(item.name.length + item.arguments.length) + CALL_TOKENS
+    case 'function_call_output': return estimateTokens(item.output.length) + CALL_TOKENS
+    case 'mcp_call': return estimateTokens(item.name.length + item.arguments.length + (item.output ?? item.error?.message ?? '').length) + 2 * CALL_TOKENS
   }
   let tokens = 0
   for (const part of item.content) {
     if (part.type === 'input_image') tokens += IMAGE_TOKENS
-    else tokens += estimateTokens('text' in part ? part.text : part.transcript ?? '')
+    else tokens += estimateTokens(('text' in part ? part.text : part.transcript ?? '').length)
   }
   return tokens
 }

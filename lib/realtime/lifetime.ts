@@ -16,30 +16,38 @@ export class Lifetime {
   readonly expiresAt: number
   readonly #options: LifetimeOptions
   readonly #expiry: NodeJS.Timeout
-  #idle: NodeJS.Timeout | null = null
+  readonly #idleMs: number
+  #idle: NodeJS.Timeout | undefined
+  /** On the clock of `performance`. */
+  #touchedAt = 0
 
   constructor (options: LifetimeOptions) {
-    const { sessionSeconds, onExpired } = options
+    const { sessionSeconds, idleSeconds, onExpired } = options
     this.#options = options
+    this.#idleMs = idleSeconds * 1000
     this.expiresAt = Math.floor(Date.now() / 1000) + sessionSeconds
     this.#expiry = setTimeout(onExpired, sessionSeconds * 1000).unref()
     this.touch()
+    if (idleSeconds > 0) this.#waitIdle(this.#idleMs)
   }
 
-  /** The client has said something. */
+  /** The client has said something. Called for every frame: only notes the time, as a timer moved for each costs more than its event. */
   touch (): void {
-    const { idleSeconds, isPaused, onIdle } = this.#options
-    if (idleSeconds === 0) return
-    this.#idle ??= setTimeout(() => {
-      if (isPaused()) this.touch()
-      else onIdle()
-    }, idleSeconds * 1000).unref()
-    this.#idle.refresh()
+    this.#touchedAt = performance.now()
+  }
+
+  #waitIdle (ms: number): void {
+    this.#idle = setTimeout(() => {
+      if (this.#options.isPaused()) this.touch()
+      const left = this.#idleMs - (performance.now() - this.#touchedAt)
+      if (left > 0) this.#waitIdle(Math.ceil(left))
+      else this.#options.onIdle()
+    }, ms).unref()
   }
 
   /** Nothing is called any more. Idempotent. */
   end (): void {
     clearTimeout(this.#expiry)
-    if (this.#idle !== null) clearTimeout(this.#idle)
+    clearTimeout(this.#idle)
   }
 }

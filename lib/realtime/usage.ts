@@ -14,7 +14,7 @@ export class TokenCount {
 
   add (counted: LlmUsage | undefined, messages: readonly LlmMessage[], answer: string): void {
     this.#input += counted?.inputTokens ?? estimateMessages(messages)
-    this.#output += counted?.outputTokens ?? estimateTokens(answer)
+    this.#output += counted?.outputTokens ?? estimateTokens(answer.length)
     this.#cached += counted?.cachedTokens ?? 0
   }
 
@@ -36,9 +36,8 @@ export class TokenCount {
   }
 }
 
-export function estimateTokens (...texts: string[]): number {
-  let length = 0
-  for (const text of texts) length += text.length
+/** @param length characters of text */
+export function estimateTokens (length: number): number {
   return Math.ceil(length / CHARACTERS_PER_TOKEN)
 }
 
@@ -50,5 +49,5 @@ function estimateMessages (messages: readonly LlmMessage[]): number {
     images++
     return ''
   })
-  return estimateTokens(text) + images * IMAGE_TOKENS
+  return estimateTokens(text.length) + images * IMAGE_TOKENS
 }
