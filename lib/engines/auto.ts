@@ -30,11 +30,13 @@ export function createAutoLlm (options: OpenAiLlmOptions = {}, usual: readonly P
   let starting: Promise<void> | undefined
 
   async function look (): Promise<void> {
-    const found = await Promise.all(places.map(async place => ({ ...place, models: await listModels(place.url) })))
+    const found = await Promise.all(places.map(async place => ({ ...place, ...await listModels(place.url, options.apiKey) })))
     const place = found.find(({ models }) => options.model === undefined ? models.length > 0 : models.includes(options.model))
     if (place === undefined) {
       const ports = places.map(({ url }) => new URL(url).port).join(', ')
       report = `No language model found on this machine (ports ${ports})${options.model === undefined ? '' : ` that is ${options.model}`}: the demo brain answers.`
+      const locked = found.find(({ locked }) => locked)
+      if (locked !== undefined) report += ` ${locked.name} at ${locked.url} wants ${options.apiKey === undefined ? 'a key' : 'another key'} (LLM_API_KEY).`
       return
     }
     const model = options.model ?? place.models[0]!
@@ -57,24 +59,30 @@ export function createAutoLlm (options: OpenAiLlmOptions = {}, usual: readonly P
   }
 }
 
-/** Models for chat that a server offers; none if there is no server, or only another of our own kind. */
-async function listModels (url: string): Promise<string[]> {
+/**
+ * Models for chat that a server offers; none if there is no server, or only another of our own kind.
+ * `locked`: it wants a key, and the one there is will not do. Nobody else is given that one.
+ */
+async function listModels (url: string, apiKey: string | undefined): Promise<{ models: string[], locked: boolean }> {
   try {
-    const response = await fetch(`${url}/models`, { signal: AbortSignal.timeout(PATIENCE) })
-    const text = response.ok ? await response.text() : ''
-    if (text.length > LONGEST) return []
-    const { data } = JSON.parse(text) as { data?: unknown }
-    if (!Array.isArray(data)) return []
-    const names = data.flatMap(({ id }: { id?: unknown }) => typeof id === 'string' && !/embed/i.test(id) ? [id] : [])
-    return names.length > 0 && await isOurs(url) ? [] : names
+    let response = await get(`${url}/models`)
+    if (response.status === 401 && apiKey !== undefined) response = await get(`${url}/models`, { authorization: `Bearer ${apiKey}` })
+    const text = response.ok ? await response.text() : '{}'
+    const { data } = (text.length > LONGEST ? {} : JSON.parse(text)) as { data?: unknown }
+    const names = Array.isArray(data) ? data.flatMap(({ id }: { id?: unknown }) => typeof id === 'string' && !/embed/i.test(id) ? [id] : []) : []
+    return { models: names.length > 0 && await isOurs(url) ? [] : names, locked: response.status === 401 }
   } catch {
-    return []
+    return { models: [], locked: false }
   }
 }
 
 /** Whether it is a server such as this one, which lists a model but has no chat. */
 async function isOurs (url: string): Promise<boolean> {
-  const response = await fetch(`${url}/health`, { signal: AbortSignal.timeout(PATIENCE) })
+  const response = await get(`${url}/health`)
   const health: unknown = response.ok ? await response.json().catch(() => null) : null
   return typeof health === 'object' && health !== null && 'stt_up' in health
+}
+
+function get (url: string, headers: Record<string, string> = {}): Promise<Response> {
+  return fetch(url, { headers, signal: AbortSignal.timeout(PATIENCE) })
 }

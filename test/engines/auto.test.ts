@@ -8,7 +8,7 @@ async function places (t: Test, ...models: string[][]) {
   const servers = await Promise.all(models.map(startChatServer))
   for (const [i, server] of servers.entries()) server.models = models[i]!
   t.teardown(() => Promise.all(servers.map(server => server.close())))
-  return servers.map(({ url }, i) => ({ name: `Server ${i + 1}`, url }))
+  return servers.map((server, i) => ({ name: `Server ${i + 1}`, url: server.url, server }))
 }
 
 async function answer (events: AsyncIterable<LlmEvent>): Promise<string> {
@@ -35,6 +35,23 @@ t.test('a model that is named is looked for', async t => {
   t.teardown(() => llm.close?.())
   await llm.start!()
   t.equal(llm.about, `Found Server 2 at ${all[1]!.url}: large answers.`)
+})
+
+t.test('a server that wants a key is given it, and nobody else is', async t => {
+  const [open, locked] = await places(t, ['nomic-embed-text'], ['large'])
+  locked!.server.key = 'sk-local'
+  const find = async (apiKey?: string) => {
+    const llm = createAutoLlm({ apiKey }, [open!, locked!])
+    t.teardown(() => llm.close?.())
+    await llm.start!()
+    return llm
+  }
+  const llm = await find('sk-local')
+  t.equal(llm.about, `Found Server 2 at ${locked!.url}: large answers.`)
+  t.equal(await answer(llm.generate(ask, { signal: new AbortController().signal })), 'Hello there.')
+  t.same(open!.server.modelRequests.map(({ headers }) => headers.authorization), [undefined])
+  t.match((await find()).about, `the demo brain answers. Server 2 at ${locked!.url} wants a key (LLM_API_KEY).`)
+  t.match((await find('sk-other')).about, `the demo brain answers. Server 2 at ${locked!.url} wants another key (LLM_API_KEY).`)
 })
 
 t.test('without any, or with none but another server of this kind, the demo brain answers', async t => {

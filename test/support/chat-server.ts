@@ -37,6 +37,8 @@ export interface ChatServer {
   url: string
   /** What `GET /v1/models` lists. */
   models: string[]
+  /** Whoever comes without this key gets 401. */
+  key?: string
   /** Chat requests so far. */
   requests: ChatRequest[]
   /** Requests for the list of models so far. */
@@ -99,8 +101,10 @@ export async function startChatServer (): Promise<ChatServer> {
       body: text === '' ? undefined : JSON.parse(text),
       closed: new Promise(resolve => response.on('close', () => resolve(response.writableFinished ? 'answered' : 'abandoned')))
     }
-    if (request.path === '/v1/models') {
-      modelRequests.push(request)
+    if (request.path === '/v1/models') modelRequests.push(request)
+    if (chat.key !== undefined && message.headers.authorization !== `Bearer ${chat.key}`) {
+      sendJson(response, 401, { error: { message: 'Invalid API key' } })
+    } else if (request.path === '/v1/models') {
       sendJson(response, 200, { object: 'list', data: chat.models.map(id => ({ id, object: 'model', created: 0, owned_by: 'test' })) })
     } else if (request.path === '/v1/chat/completions') {
       requests.push(request)
