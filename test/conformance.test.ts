@@ -55,17 +55,20 @@ function run (...words: string[]): Promise<{ code: number, out: string, err: str
   })
 }
 
-t.test('this server scores 100 % with a model that cooperates, and every behaviour is exercised', async t => {
-  const report = await judge(urlOf(await startServer(t, { apiKeys: ['secret'], llm: scriptedLlm(obliging) })), { key: 'secret' })
-  t.strictSame(outcomes(report, 'failed'), [])
-  t.equal(report.score, 100)
-  t.strictSame(outcomes(report, 'not exercised').filter(line => !line.startsWith('shapes: ')), [])
-})
+// Most of it is to wait until a server has been idle for long enough: both at the same time.
+t.test('this server scores 100 %', { jobs: 2 }, async t => {
+  t.test('with a model that cooperates, and every behaviour is exercised', async t => {
+    const report = await judge(urlOf(await startServer(t, { apiKeys: ['secret'], llm: scriptedLlm(obliging) })), { key: 'secret' })
+    t.strictSame(outcomes(report, 'failed'), [])
+    t.equal(report.score, 100)
+    t.strictSame(outcomes(report, 'not exercised').filter(line => !line.startsWith('shapes: ')), [])
+  })
 
-t.test('this server scores 100 % with the demo brain', async t => {
-  const report = await judge(urlOf(await startServer(t, { llm: createDemoLlm() })))
-  t.strictSame(outcomes(report, 'failed'), [])
-  t.equal(report.score, 100)
+  t.test('with the demo brain', async t => {
+    const report = await judge(urlOf(await startServer(t, { llm: createDemoLlm() })))
+    t.strictSame(outcomes(report, 'failed'), [])
+    t.equal(report.score, 100)
+  })
 })
 
 t.test('a model that does not cooperate is no fault of the server', async t => {
@@ -145,9 +148,11 @@ const flaws: [flaw: string, only: string, make: () => Tamper][] = [
 
 t.test('whatever is tampered with is found', async t => {
   const url = urlOf(await startServer(t, { llm: scriptedLlm(obliging) }))
-  for (const [flaw, only, make] of flaws) {
+  for (const only of new Set(flaws.map(([, only]) => only))) {
     const sound = await judge(url, { only })
     t.ok(sound.passed > 3 && sound.failed === 0, `${only}: sound as it is`)
+  }
+  for (const [flaw, only, make] of flaws) {
     const report = await judge(await startTampering(t, url, make), { only, timeoutMs: 300 })
     t.ok(report.failed > 0, flaw)
   }
@@ -170,7 +175,8 @@ t.test('the command ends with 1 below 100 %, and can print JSON', async t => {
 })
 
 t.test('the command ends with 2 where there is nobody, and for a wrong command line', async t => {
-  t.match(await run('--url', 'ws://127.0.0.1:1/v1/realtime', '--timeout', '2'), { code: 2, err: /lets nobody in/ })
-  t.match(await run(), { code: 2, err: /--url/ })
-  t.match(await run('--url', 'ws://127.0.0.1:1', '--fast'), { code: 2, err: /--fast/ })
+  const [nobody, nowhere, wrong] = await Promise.all([run('--url', 'ws://127.0.0.1:1/v1/realtime', '--timeout', '2'), run(), run('--url', 'ws://127.0.0.1:1', '--fast')])
+  t.match(nobody, { code: 2, err: /lets nobody in/ })
+  t.match(nowhere, { code: 2, err: /--url/ })
+  t.match(wrong, { code: 2, err: /--fast/ })
 })

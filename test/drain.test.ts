@@ -5,7 +5,7 @@ import dramatis from '../app.js'
 import { startChatServer } from './support/chat-server.js'
 import { TestClient, textOf } from './support/client.js'
 import { cannedEngines } from './support/engines.js'
-import { ServerProcess } from './support/process.js'
+import { ServerProcess, withoutSpeech } from './support/process.js'
 import { refusal } from './support/refusal.js'
 import { testServer } from './support/server.js'
 
@@ -16,7 +16,7 @@ async function start (t: Test, count: number): Promise<{ server: ServerProcess, 
   let finish = () => {}
   const told = new Promise<void>(resolve => { finish = resolve })
   chat.script(...Array.from({ length: count }, () => [{ text: 'One moment.' }, { until: told }, { text: ' Goodbye.' }, { finish: 'stop' }]))
-  const server = ServerProcess.start(t, { LLM_BASE_URL: chat.url, LLM_MODEL: 'some-model', LLM_STALL_TIMEOUT_MS: '110000', DRAIN_SECONDS: '60' })
+  const server = ServerProcess.start(t, { LLM_BASE_URL: chat.url, LLM_MODEL: 'some-model', LLM_STALL_TIMEOUT_MS: '110000', DRAIN_SECONDS: '60', ...withoutSpeech })
   const port = await server.port()
   return { server, port, finish }
 }

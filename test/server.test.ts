@@ -10,14 +10,14 @@ import { readEnvironment } from '../lib/environment.js'
 import { packageRoot } from '../lib/package-root.js'
 import { TestClient } from './support/client.js'
 import { character, writeCast } from './characters/casts.js'
-import { ServerProcess } from './support/process.js'
+import { ServerProcess, withoutSpeech } from './support/process.js'
 import { childrenOf, isAlive } from './support/processes.js'
 import { moduleFile, program } from './support/program.js'
 import { until } from './support/until.js'
 
 /** Starts a server that cannot run; it must end by itself with exactly one line. */
 async function complaint (environment: Record<string, string>): Promise<string> {
-  const server = ServerProcess.start(t, { LOG_LEVEL: 'silent', ...environment })
+  const server = ServerProcess.start(t, { LOG_LEVEL: 'silent', ...withoutSpeech, ...environment })
   const { code } = await server.exited
   const lines = server.output.trim().split('\n')
   if (code !== 1 || lines.length !== 1) throw new Error(`Expected exit 1 and one line, got ${code}:\n${server.output}`)
@@ -34,7 +34,7 @@ t.test('it says where it listens and what to do next, answers, and stops with 0 
   t.match(await client.closed, { code: 1001 })
   t.match(await first.exited, { code: 0 })
 
-  const second = ServerProcess.start(t, { PORT: String(port) })
+  const second = ServerProcess.start(t, { PORT: String(port), ...withoutSpeech })
   t.equal(await second.port(), port)
   const again = await TestClient.connect(`ws://127.0.0.1:${port}/v1/realtime`)
   t.match(await again.ask('Hello again'), /\w+/)
@@ -42,10 +42,9 @@ t.test('it says where it listens and what to do next, answers, and stops with 0 
 })
 
 t.test('who closes the terminal in which it runs ends it, and all processes of it', { skip: !existsSync('/usr/bin/script') && 'there is no script(1), which has a terminal' }, async t => {
-  for (const WORKERS of ['1', '2']) {
+  await Promise.all(['1', '2'].map(async WORKERS => {
     const command = ['exec', process.execPath, ...program('server')].join(' ')
-    const elsewhere = { STT_BASE_URL: 'http://127.0.0.1:1', TTS_BASE_URL: 'http://127.0.0.1:1', STT_MODEL: 'x', TTS_MODEL: 'x' }
-    const terminal = spawn('/usr/bin/script', ['-qec', command, '/dev/null'], { cwd: packageRoot, env: { PATH: process.env.PATH, PORT: '0', WORKERS, ...elsewhere } })
+    const terminal = spawn('/usr/bin/script', ['-qec', command, '/dev/null'], { cwd: packageRoot, env: { PATH: process.env.PATH, PORT: '0', WORKERS, ...withoutSpeech } })
     let shown = ''
     terminal.stdout.on('data', chunk => { shown += chunk })
     await until(() => shown.includes('Connect an OpenAI Realtime client'))
@@ -55,7 +54,7 @@ t.test('who closes the terminal in which it runs ends it, and all processes of i
     t.ok(processes.length >= Number(WORKERS))
     terminal.kill('SIGKILL')
     await until(() => !processes.some(isAlive))
-  }
+  }))
 })
 
 t.test('what cannot start says so in one line', async t => {
@@ -64,19 +63,22 @@ t.test('what cannot start says so in one line', async t => {
   t.teardown(() => taken.close())
   const { port } = taken.address() as AddressInfo
 
-  t.match(await complaint({ PORT: String(port) }), new RegExp(`address already in use 127\\.0\\.0\\.1:${port}\\. Set PORT`))
-  t.match(await complaint({ STT_MODEL: join(tmpdir(), 'no-such-model') }), /no-such-model/)
-  t.match(await complaint({ CHARACTERS_DIR: join(tmpdir(), 'no-such-cast') }), /no-such-cast/)
-  t.match(await complaint({ DEFAULT_CHARACTER: 'Nobody At All' }), /DEFAULT_CHARACTER|Nobody At All/)
-  t.match(await complaint({ HOST: '0.0.0.0' }), /API_KEYS is empty/)
-  t.match(await complaint({ TLS_CERT: tmpdir(), TLS_KEY: tmpdir() }), /^Cannot start: EISDIR/)
+  const causes: [environment: Record<string, string>, line: RegExp][] = [
+    [{ PORT: String(port) }, new RegExp(`address already in use 127\\.0\\.0\\.1:${port}\\. Set PORT`)],
+    [{ STT_BASE_URL: '', STT_MODEL: join(tmpdir(), 'no-such-model') }, /no-such-model/],
+    [{ CHARACTERS_DIR: join(tmpdir(), 'no-such-cast') }, /no-such-cast/],
+    [{ DEFAULT_CHARACTER: 'Nobody At All' }, /DEFAULT_CHARACTER|Nobody At All/],
+    [{ HOST: '0.0.0.0' }, /API_KEYS is empty/],
+    [{ TLS_CERT: tmpdir(), TLS_KEY: tmpdir() }, /^Cannot start: EISDIR/]
+  ]
+  await Promise.all(causes.map(async ([environment, line]) => t.match(await complaint(environment), line)))
 })
 
 t.test('a language model that cannot be reached is one warning, and the server serves', async t => {
-  const server = ServerProcess.start(t, { LLM_BASE_URL: 'http://127.0.0.1:1/v1', LLM_MODEL: 'some-model', LLM_API_KEY: 'sk-very-secret' })
+  const server = ServerProcess.start(t, { LLM_BASE_URL: 'http://127.0.0.1:1/v1', LLM_MODEL: 'some-model', LLM_API_KEY: 'sk-very-secret', ...withoutSpeech })
   const port = await server.port()
   await server.prints(/cannot be reached/)
-  t.equal(server.output.split('\n').filter(line => /cannot be reached/.test(line)).length, 1)
+  t.equal(server.output.split('\n').filter(line => /The language model at .*cannot be reached/.test(line)).length, 1)
   t.notMatch(server.output, /\n\s+at /)
 
   const client = await TestClient.connect(`ws://127.0.0.1:${port}/v1/realtime?api_key=sk-in-query`, ['realtime', 'openai-insecure-api-key.sk-in-protocol'])
@@ -98,7 +100,7 @@ t.test('a model server that repeats the key in its refusal does not get it into 
   t.teardown(() => upstream.close())
   const { port: upstreamPort } = upstream.address() as AddressInfo
 
-  const server = ServerProcess.start(t, { LLM_BASE_URL: `http://127.0.0.1:${upstreamPort}/v1`, LLM_MODEL: 'some-model', LLM_API_KEY: 'sk-very-secret' })
+  const server = ServerProcess.start(t, { LLM_BASE_URL: `http://127.0.0.1:${upstreamPort}/v1`, LLM_MODEL: 'some-model', LLM_API_KEY: 'sk-very-secret', ...withoutSpeech })
   const client = await TestClient.connect(`ws://127.0.0.1:${await server.port()}/v1/realtime`)
   client.say('Hello')
   client.send({ type: 'response.create' })
@@ -116,7 +118,7 @@ t.test('a promise that a character forgets does not end the server', async t => 
 export default { name: 'Careless', voice: { source: 'file', path: 'mine/careless' }, instructions: { prompt: '' },
   systemPrompt () { readFile('/no/such/file'); return '' }, examples: [{ user: 'Hello', character: 'Hello yourself.' }] }`
   })
-  const server = ServerProcess.start(t, { CHARACTERS_DIR: cast })
+  const server = ServerProcess.start(t, { CHARACTERS_DIR: cast, ...withoutSpeech })
   const client = await TestClient.connect(`ws://127.0.0.1:${await server.port()}/v1/realtime`)
   t.equal(await client.ask('Hello'), 'Hello yourself.')
   await server.prints(/rejected and nobody awaits it/)
@@ -125,7 +127,7 @@ export default { name: 'Careless', voice: { source: 'file', path: 'mine/careless
 })
 
 t.test('a bug of the server\'s own is told, and ends neither the process nor a session; it still stops with 0', async t => {
-  const server = ServerProcess.start(t, { DRAIN_SECONDS: '60' }, true)
+  const server = ServerProcess.start(t, { DRAIN_SECONDS: '60', ...withoutSpeech }, true)
   const url = `ws://127.0.0.1:${await server.port()}/v1/realtime`
   const [speaking, idle] = [await TestClient.connect(url), await TestClient.connect(url)]
   // Not while a cast's code runs: what is thrown in its very turn may be taken for the cast's.
@@ -157,7 +159,7 @@ t.test('with a certificate it serves wss', async t => {
   const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
   execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1',
     '-subj', '/CN=localhost', '-keyout', key, '-out', cert], { stdio: 'ignore' })
-  const server = ServerProcess.start(t, { TLS_CERT: cert, TLS_KEY: key })
+  const server = ServerProcess.start(t, { TLS_CERT: cert, TLS_KEY: key, ...withoutSpeech })
   const client = await TestClient.connect(`wss://127.0.0.1:${await server.port()}/v1/realtime`, [], { rejectUnauthorized: false })
   t.match(await client.ask('Hello'), /\w+/)
   await client.close()
@@ -199,7 +201,7 @@ t.test('each variable sets its option, and a wrong value is named', async t => {
 t.test('what holds the event loop for ever is told on standard error, by its file', async t => {
   // The loop ends the process's own log too: the thread that watches has to say it.
   const cast = writeCast(t, { 'holder.ts': character('holder', { body: 'await null\n  for (;;) {}' }) })
-  const server = ServerProcess.start(t, { CHARACTERS_DIR: cast })
+  const server = ServerProcess.start(t, { CHARACTERS_DIR: cast, ...withoutSpeech })
   const client = await TestClient.connect(`ws://127.0.0.1:${await server.port()}/v1/realtime`)
   client.send({ type: 'response.create' })
   const { line } = (await server.prints(/^(?<line>.*The event loop is held.*)$/m)).groups!

@@ -8,7 +8,7 @@ import dramatis from '../../app.js'
 import { Rate } from '../../lib/access/rate.js'
 import { castOf } from '../support/casts.js'
 import { cannedEngines } from '../support/engines.js'
-import { ServerProcess } from '../support/process.js'
+import { ServerProcess, withoutSpeech } from '../support/process.js'
 import { TestClient } from '../support/client.js'
 import { refusal } from '../support/refusal.js'
 import { until } from '../support/until.js'
@@ -171,7 +171,7 @@ t.test('a key that is removed is gone with its sessions and its ephemeral keys; 
 
 t.test('SIGHUP reads the file at once, and no key gets into the log', async t => {
   const { path, change } = keysFile(t, { kiosk: { key: 'sk-kiosk-key' } })
-  const server = ServerProcess.start(t, { KEYS_FILE: path, KEYS_IN_QUERY: 'true', LOG_LEVEL: 'trace' })
+  const server = ServerProcess.start(t, { KEYS_FILE: path, KEYS_IN_QUERY: 'true', LOG_LEVEL: 'trace', ...withoutSpeech })
   const url = `ws://127.0.0.1:${await server.port()}/v1/realtime`
   const client = await TestClient.connect(`${url}?api_key=sk-kiosk-key`)
   await (await TestClient.connect(url, ['realtime', 'openai-insecure-api-key.sk-kiosk-key'])).close()

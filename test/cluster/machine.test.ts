@@ -7,7 +7,7 @@ import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
 import { TestClient } from '../support/client.js'
 import { eventually, idOf, type Answer } from '../support/fleet.js'
-import { ServerProcess } from '../support/process.js'
+import { ServerProcess, withoutSpeech } from '../support/process.js'
 import { childrenOf, isAlive } from '../support/processes.js'
 import { moduleFile } from '../support/program.js'
 import { samplesOf } from '../support/prometheus.js'
@@ -41,9 +41,8 @@ class Machine {
   static async start (t: Test, environment: Record<string, string> = {}): Promise<Machine> {
     const keys = { kiosk: { key: KEY }, few: { key: FEW, sessions: 5 }, slow: { key: SLOW, connectionsPerMinute: 10 } }
     const root = t.testdir({ 'keys.json': JSON.stringify({ keys }), team: { 'ann.js': cast('first') } })
-    const nobody = { STT_BASE_URL: 'http://127.0.0.1:9', STT_MODEL: 'x', TTS_BASE_URL: 'http://127.0.0.1:9', TTS_MODEL: 'x' }
     const server = ServerProcess.start(t, {
-      WORKERS: '2', NODE_NAME: 'left', NODE_LEASE_SECONDS: '3600', KEYS_FILE: join(root, 'keys.json'), CHARACTERS_ROOTS: `team=${join(root, 'team')}`, DRAIN_SECONDS: '0', ...nobody, ...environment
+      WORKERS: '2', NODE_NAME: 'left', NODE_LEASE_SECONDS: '3600', KEYS_FILE: join(root, 'keys.json'), CHARACTERS_ROOTS: `team=${join(root, 'team')}`, DRAIN_SECONDS: '0', ...withoutSpeech, ...environment
     })
     return new Machine(t, server, await server.port(), root)
   }

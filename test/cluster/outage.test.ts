@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import t from 'tap'
-import { ServerProcess } from '../support/process.js'
+import { ServerProcess, withoutSpeech } from '../support/process.js'
 import { eventually, FleetNode, idOf } from '../support/fleet.js'
 import { RedisServer, selfSigned, withoutRedis } from '../support/redis.js'
 import { refusal } from '../support/refusal.js'
@@ -8,7 +8,6 @@ import { refusal } from '../support/refusal.js'
 const KEY = 'sk-of-the-fleet'
 
 // No local engines: they take long to load.
-const nobody = { STT_BASE_URL: 'http://127.0.0.1:9', STT_MODEL: 'x', TTS_BASE_URL: 'http://127.0.0.1:9', TTS_MODEL: 'x' }
 
 t.test('two servers whose key has six sessions', { skip: withoutRedis }, async t => {
   const redis = await RedisServer.start(t)
@@ -87,8 +86,8 @@ t.test('a server whose Redis is down ends with one line, or starts degraded if t
   const redis = await RedisServer.start(t)
   await redis.stop()
   const REDIS_URL = `redis://user:secret-word@127.0.0.1:${redis.port}`
-  const refused = ServerProcess.start(t, { REDIS_URL, LOG_LEVEL: 'silent', ...nobody })
-  const server = ServerProcess.start(t, { REDIS_URL: redis.url, REDIS_OPTIONAL: 'true', NODE_NAME: 'late', NODE_LEASE_SECONDS: '1', ...nobody })
+  const refused = ServerProcess.start(t, { REDIS_URL, LOG_LEVEL: 'silent', ...withoutSpeech })
+  const server = ServerProcess.start(t, { REDIS_URL: redis.url, REDIS_OPTIONAL: 'true', NODE_NAME: 'late', NODE_LEASE_SECONDS: '1', ...withoutSpeech })
   t.match(await refused.exited, { code: 1 })
   t.match(refused.output, /^Redis at redis:\/\/127\.0\.0\.1:\d+ cannot be used: connect ECONNREFUSED .* REDIS_OPTIONAL=true .*\n$/)
   t.notMatch(refused.output, 'secret-word')
@@ -104,7 +103,7 @@ t.test('a server whose Redis is down ends with one line, or starts degraded if t
 t.test('a Redis with a password that speaks TLS is used by who knows the one and trusts the other', { skip: withoutRedis }, async t => {
   const { cert, key } = selfSigned(t.testdir())
   const redis = await RedisServer.start(t, { password: 'a-word-of-redis', cert, key })
-  const start = (environment: Record<string, string>) => ServerProcess.start(t, { REDIS_URL: redis.url, NODE_EXTRA_CA_CERTS: cert, ...nobody, ...environment })
+  const start = (environment: Record<string, string>) => ServerProcess.start(t, { REDIS_URL: redis.url, NODE_EXTRA_CA_CERTS: cert, ...withoutSpeech, ...environment })
   const [left, right] = [start({ NODE_NAME: 'left' }), start({ NODE_NAME: 'right' })]
   const wrong = start({ REDIS_URL: redis.url.replace('a-word', 'another-word'), LOG_LEVEL: 'silent' })
   const doubting = start({ NODE_EXTRA_CA_CERTS: '', LOG_LEVEL: 'silent' })

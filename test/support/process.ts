@@ -9,6 +9,9 @@ import { program } from './program.js'
 /** What the server logs of itself and must never have to; what character code forgets is told in other words. */
 const FORGOTTEN = /"msg":"(A promise was rejected and nobody awaits it|An error was thrown and nobody caught it)"/
 
+/** Environment of a server to which nobody speaks aloud: that the local engines are loaded takes as long as all the rest of its start. */
+export const withoutSpeech = { STT_BASE_URL: 'http://127.0.0.1:1', STT_MODEL: 'x', TTS_BASE_URL: 'http://127.0.0.1:1', TTS_MODEL: 'x' }
+
 /** The server as its own process, as `npm start` runs it, with nothing in its environment but what a test sets. */
 export class ServerProcess {
   readonly child: ChildProcess
