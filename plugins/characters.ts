@@ -1,10 +1,9 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import type { Key } from '../lib/access/keyring.js'
-import type { SessionFacts } from '../lib/characters/character.js'
-import { createCharacterLibrary, type Allowance } from '../lib/characters/library.js'
-import type { CharacterRegistry } from '../lib/characters/registry.js'
-import { reopenCast, type SavedCast } from '../lib/characters/reopen.js'
+import { allowanceOf } from '../lib/access/allowance.js'
+import { checkDefaultCast } from '../lib/characters/default-cast.js'
+import { createCharacterLibrary } from '../lib/characters/library.js'
+import { openNamed } from '../lib/characters/named-cast.js'
 import { RealtimeError } from '../lib/errors.js'
 import { OptionsError } from '../lib/options.js'
 
@@ -49,7 +48,7 @@ export default fp(async function characterLibrary (fastify) {
       await library.resolve(name).catch(error => { throw new OptionsError(`The characters' directory ${path} cannot be used: ${error.message}`) })
     }
     await library.watching
-    await checkDefaultCast(fastify)
+    await checkDefaultCast(library, fastify.dramatisOptions.characters, fastify.log)
     for (const name of Object.keys(roots)) {
       await library.prepare(name).catch(error => fastify.log.warn({ err: error }, `The characters of '${name}' could not be compiled`))
     }
@@ -57,50 +56,6 @@ export default fp(async function characterLibrary (fastify) {
   // Namespaces of sessions whose sockets never closed.
   fastify.addHook('onClose', () => library.close())
 }, { name: 'dramatis-characters', fastify: '5.x', dependencies: ['dramatis-metrics'] })
-
-/** Loads the default cast once, so that the first session finds it compiled, and its faults are told at the start. */
-async function checkDefaultCast (fastify: FastifyInstance): Promise<void> {
-  const { directory, default: name } = fastify.dramatisOptions.characters
-  const registry = await fastify.dramatisLibrary.open({ id: 'start', startedAt: new Date(), language: null }).catch(error => {
-    throw error instanceof RealtimeError ? new OptionsError(`The characters' directory ${directory} cannot be loaded: ${error.message}`) : error
-  })
-  const { errors } = registry.report
-  for (const error of errors) fastify.log.warn(error, `${error.file} is left out of the default cast: ${error.message}`)
-  const names = registry.names()
-  await registry.purge()
-  if (names.length === 0) throw new OptionsError(`The characters' directory ${directory} has no valid character${errors[0] === undefined ? '' : `: ${errors[0].file}: ${errors[0].message}`}`)
-  if (typeof name === 'string' && !names.includes(name)) throw new OptionsError(`The default character '${name}' is not in the cast of ${directory}: ${names.join(', ')}.`)
-}
-
-/** A cast that somebody named, or the default one. Rejects with a `RealtimeError` of that field if a named one has no character. */
-export async function openNamed (session: SessionFacts, { fastify, key, directory, param }: Named): Promise<CharacterRegistry> {
-  const { dramatisLibrary: library, dramatisOptions: { characters: { publicRoots } } } = fastify
-  const allowance = allowanceOf(key, publicRoots)
-  const opening = typeof directory === 'object' ? reopenCast(library, session, directory, allowance) : library.open(session, directory, allowance)
-  const registry = await opening.catch(error => {
-    throw error instanceof RealtimeError ? new RealtimeError(error.code, { message: error.message, param }) : error
-  })
-  if (registry.size > 0 || directory === undefined) return registry
-  const { errors } = registry.report
-  await registry.purge()
-  throw new RealtimeError('no_valid_characters', { param, details: errors })
-}
-
-/** What the sessions of a key may load. */
-function allowanceOf (key: Key | null, publicRoots: readonly string[]): Allowance {
-  if (key === null) return {}
-  const { roots, characters, castBytes, castSeconds, inlineCharacters, inlineBytes } = key.limits
-  const quotas = { characters, castBytes, castMs: castSeconds === undefined ? undefined : castSeconds * 1000, inlineCharacters, inlineBytes }
-  return { roots: roots === undefined ? undefined : [...roots, ...publicRoots], quotas: Object.fromEntries(Object.entries(quotas).filter(([, value]) => value !== undefined)) }
-}
-
-interface Named {
-  fastify: FastifyInstance
-  key: Key | null
-  /** As it is named, or as it was when a session had it before. */
-  directory: string | SavedCast | undefined
-  param: string
-}
 
 /** Fills `request.characters` with the cast that its session had before, or that of the ephemeral key, or the one that the URL names, or the default one. */
 export async function openCast (request: FastifyRequest): Promise<void> {
@@ -111,14 +66,14 @@ export async function openCast (request: FastifyRequest): Promise<void> {
     throw new RealtimeError('invalid_value', { param: 'characters', message: 'This key brings a cast of its own: leave \'characters\' out.' })
   }
   const session = { id: request.sessionId, startedAt: new Date(), language: null }
-  const registry = await openNamed(session, {
-    fastify: request.server,
-    key: request.apiKey,
+  const { dramatisLibrary: library, dramatisMetrics: metrics, dramatisOptions: { characters: { publicRoots } } } = request.server
+  const registry = await openNamed(library, session, {
     directory: before?.cast ?? pinned ?? characters,
-    param: before === null ? 'characters' : 'resume'
+    param: before === null ? 'characters' : 'resume',
+    allowance: allowanceOf(request.apiKey, publicRoots)
   })
   request.characters = registry
-  request.server.dramatisMetrics.charactersLoaded(session.id, registry.size)
+  metrics.charactersLoaded(session.id, registry.size)
   // The connection went while the cast was loading: nobody else will come to let it go.
   if (request.raw.socket.destroyed) await closeCast(request)
 }

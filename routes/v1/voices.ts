@@ -1,8 +1,9 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { allowanceOf } from '../../lib/access/allowance.js'
 import { cached } from '../../lib/cached.js'
-import { readPicture, type Picture } from '../../lib/characters/cards/picture.js'
-import type { CharacterRegistry } from '../../lib/characters/registry.js'
-import { openNamed } from '../../plugins/characters.js'
+import { readPicture } from '../../lib/characters/cards/picture.js'
+import { openNamed } from '../../lib/characters/named-cast.js'
+import { listVoices, type VoiceList } from '../../lib/characters/voice-list.js'
 
 /** An answer is as old as this at most: loading a cast runs its code, and anybody may ask. Milliseconds. */
 const TTL_MS = 5000
@@ -10,39 +11,22 @@ const TTL_MS = 5000
 const querystring = { type: 'object', properties: { characters: { type: 'string', maxLength: 4096 } } }
 interface Query { characters?: string }
 
-interface Shown { voices: unknown, pictures: ReadonlyMap<string, Picture> }
-
 /**
  * `GET /v1/voices`: the default cast, without those that are hidden; with `?characters=`, the cast that a session would get by
  * that, to whoever may have one. `GET /v1/voices/:name/picture`: what one looks like.
  */
 export default async function voices (fastify: FastifyInstance): Promise<void> {
+  const { dramatisLibrary: library, dramatisOptions: { characters: { publicRoots } } } = fastify
   const session = () => ({ id: 'voices', startedAt: new Date(), language: null })
-  const standard = cached(TTL_MS, async () => await show(await fastify.dramatisLibrary.open(session())))
+  const pictureUrl = (name: string, query = ''): string => `${fastify.prefix}/v1/voices/${encodeURIComponent(name)}/picture${query}`
+  const standard = cached(TTL_MS, async () => await listVoices(await library.open(session()), pictureUrl))
 
-  async function list (request: FastifyRequest<{ Querystring: Query }>): Promise<Shown> {
+  async function list (request: FastifyRequest<{ Querystring: Query }>): Promise<VoiceList> {
     const { characters: directory } = request.query
     if (directory === undefined) return await standard()
     await fastify.dramatisAdmitSession(request)
-    return await show(await openNamed(session(), { fastify, key: request.apiKey, directory, param: 'characters' }), `?characters=${encodeURIComponent(directory)}`)
-  }
-
-  async function show (registry: CharacterRegistry, query = ''): Promise<Shown> {
-    try {
-      const pictures = new Map<string, Picture>()
-      const shown = registry.names().flatMap(name => {
-        const { voice, metadata, picture } = registry.find(name)!
-        if (metadata?.good === false) return []
-        if (picture !== undefined) pictures.set(name, picture)
-        const description = 'description' in voice ? voice.description ?? null : null
-        const path = `${fastify.prefix}/v1/voices/${encodeURIComponent(name)}/picture${query}`
-        return [{ name, voice, metadata: metadata ?? {}, description, ...picture === undefined ? {} : { picture: path } }]
-      })
-      // A copy: what is kept must not keep the cast.
-      return { voices: JSON.parse(JSON.stringify(shown)) as unknown, pictures }
-    } finally {
-      await registry.purge()
-    }
+    const registry = await openNamed(library, session(), { directory, param: 'characters', allowance: allowanceOf(request.apiKey, publicRoots) })
+    return await listVoices(registry, name => pictureUrl(name, `?characters=${encodeURIComponent(directory)}`))
   }
 
   fastify.get<{ Querystring: Query }>('/v1/voices', { schema: { querystring } }, async request => (await list(request)).voices)

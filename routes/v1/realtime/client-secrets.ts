@@ -1,5 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { allowanceOf } from '../../../lib/access/allowance.js'
 import type { Key } from '../../../lib/access/keyring.js'
+import { openNamed } from '../../../lib/characters/named-cast.js'
 import { RealtimeError } from '../../../lib/errors.js'
 import { Casting } from '../../../lib/realtime/casting.js'
 import { readSecretRequest } from '../../../lib/realtime/client-secret.js'
@@ -9,7 +11,6 @@ import type { SessionObject, SessionUpdate } from '../../../lib/realtime/events/
 import { createId } from '../../../lib/realtime/ids.js'
 import { checkConfiguration } from '../../../lib/realtime/sizes.js'
 import { startingSettings, updateSettings } from '../../../lib/realtime/settings.js'
-import { openNamed } from '../../../plugins/characters.js'
 
 type Preview = SessionObject & { characters_directory?: string }
 interface Made { value: string, expires_at: number, session: Preview }
@@ -59,7 +60,9 @@ export default async function clientSecrets (fastify: FastifyInstance): Promise<
   /** The whole session as it will begin, with the cast in the version it will have if one is named. Rejects if there can be no such session. */
   async function preview (configuration: SessionUpdate, directory: string | undefined, apiKey: Key | null): Promise<Preview> {
     const settings = updateSettings(startingSettings(configuration.type), configuration)
-    const registry = await openNamed({ id: createId('sess'), startedAt: new Date(), language: null }, { fastify, key: apiKey, directory, param: 'session.characters_directory' })
+    const registry = await openNamed(fastify.dramatisLibrary, { id: createId('sess'), startedAt: new Date(), language: null }, {
+      directory, param: 'session.characters_directory', allowance: allowanceOf(apiKey, options.characters.publicRoots)
+    })
     try {
       const casting = new Casting(registry, engines.tts, options.characters.default)
       casting.prepare(configuration)()
