@@ -14,8 +14,8 @@ import type { SessionUpdate } from '../lib/realtime/events/session-object.js'
  * Who may connect. `fastify.dramatisAdmit` and `fastify.dramatisAdmitSession` are hooks for routes that need
  * a key: the first takes API keys alone, the second ephemeral ones too, and leaves what theirs brings in
  * `request.clientSecret`. Both refuse foreign origins, and leave the API key in `request.apiKey`.
- * `fastify.dramatisAdmissions` counts what keys and addresses have; opening a session does, so the second hook does
- * not. `fastify.dramatisSecrets` holds ephemeral keys; `fastify.dramatisReloadKeys` reads the keys file again.
+ * `fastify.dramatisAdmissions` gives sessions their places and counts connections; opening a session does, so the second
+ * hook does not. `fastify.dramatisSecrets` holds ephemeral keys; `fastify.dramatisReloadKeys` reads the keys file again.
  */
 export default fp(async function access (fastify) {
   const { apiKeys, keysFile, queryKeys, allowedOrigins, allowedHosts, limits, characters } = fastify.dramatisOptions
@@ -23,7 +23,7 @@ export default fp(async function access (fastify) {
   const keyring = new Keyring(apiKeys)
   const roots = Object.keys(characters.roots)
   const secrets = new ClientSecrets<SessionUpdate>(fastify.dramatisFleet.store, { entries: limits.clientSecrets, bytes: limits.clientSecretBytes })
-  const admissions = new Admissions(fastify.dramatisFleet, keyring, limits.sessionsPerAddress)
+  const admissions = new Admissions(sessions, fastify.dramatisFleet, keyring, limits.sessionsPerAddress)
   if (keysFile !== undefined) keyring.replace(readKeysFile(keysFile, roots))
   fastify.decorate('dramatisKeyring', keyring)
   fastify.decorate('dramatisSecrets', secrets)

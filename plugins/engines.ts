@@ -1,9 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import fp from 'fastify-plugin'
 import { createEngines } from '../lib/engines/create.js'
-import { EngineError, type Engine } from '../lib/engines/engine.js'
+import type { Engine } from '../lib/engines/engine.js'
 import { guardEngines } from '../lib/engines/guard/engines.js'
 import { createHealthCheck } from '../lib/engines/health.js'
+import { startEngines } from '../lib/engines/start.js'
 
 /** Fastify gives every hook ten seconds; an engine may need longer. Milliseconds. */
 const PATIENCE_MS = 8000
@@ -22,33 +22,7 @@ export default fp(async function engines (fastify) {
   fastify.decorate('dramatisHealth', check)
   fastify.dramatisMetrics.watchEngines(check)
 
-  fastify.addHook('onReady', async () => {
-    const starting = startAll()
-    const patience = new AbortController()
-    try {
-      await Promise.race([starting, sleep(PATIENCE_MS, undefined, { signal: patience.signal })])
-    } finally {
-      patience.abort()
-    }
-    // On a slow machine models go on loading while the server already listens.
-    starting.catch(error => fastify.log.error(error, 'an engine did not start'))
-  })
-
-  /** Rejects with the first fault that nothing will mend, once every engine has ended its start. */
-  async function startAll (): Promise<void> {
-    const started = await Promise.allSettled(all.map(async engine => engine.start?.()))
-    // All are waited for: a worker that is still loading does not survive the end of the process well.
-    for (const [index, result] of started.entries()) {
-      const { name, about } = all[index]!
-      if (about !== undefined) fastify.log.info({ engine: name }, about)
-      if (result.status === 'fulfilled') continue
-      const error: unknown = result.reason
-      // What runs elsewhere may come up later; what should run here never will.
-      if (!(error instanceof EngineError) || error.code !== 'engine_unavailable' || name === 'local') throw error
-      fastify.log.warn({ engine: name }, error.message)
-    }
-  }
-
+  fastify.addHook('onReady', () => startEngines(all, fastify.log, PATIENCE_MS))
   fastify.addHook('onClose', async () => {
     await Promise.allSettled(own.map(engine => engine.close?.()))
   })

@@ -4,7 +4,7 @@ import fp from 'fastify-plugin'
 import type { Registry } from 'prom-client'
 import type { SharedEngines } from '../lib/engines/local/engine-channel.js'
 import type { Link, Question } from '../lib/workers/link.js'
-import type { Readiness } from '../lib/workers/readiness.js'
+import type { Readiness } from '../lib/readiness.js'
 
 export interface MachineOptions {
   /** To the process that knows all workers. */

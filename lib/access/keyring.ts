@@ -78,8 +78,9 @@ export class Keyring {
     return this.#fixed.find(key => key.name === name) ?? this.#filed?.find(key => key.name === name) ?? null
   }
 
-  /** Counts a reload of one of its sessions; returns 0 if it may be, else the seconds after which the next may. */
-  countReload ({ name, limits: { reloadsPerMinute } }: Key): number {
+  /** Counts a reload of one of its sessions, by its limits of now; returns 0 if it may be, else the seconds after which the next may. */
+  countReload (key: Key): number {
+    const { name, limits: { reloadsPerMinute } } = this.named(key.name) ?? key
     return reloadsPerMinute === undefined ? 0 : take(this.#reloads, name, reloadsPerMinute)
   }
 

@@ -1,27 +1,67 @@
 import type { Key, Keyring } from '../access/keyring.js'
 import { RealtimeError } from '../errors.js'
-import { tooMany, type Visitor as LocalVisitor } from '../realtime/live-sessions.js'
+import { tooMany, type LiveSessions, type Visitor as LocalVisitor } from '../realtime/live-sessions.js'
 import { Refused, type Admission, type Fleet } from './fleet.js'
-import type { Opened, Place, RateLimit } from './store.js'
+import type { Opened, Place, RateLimit, Write, Written } from './store.js'
 
 /** Who asks for a session. */
 export type Visitor = LocalVisitor & { key: Key | null }
 
-/** What a visitor needs of the fleet, and what is said when it cannot have it. */
+/** A session's place on this server and in the fleet. */
+export interface SessionPlace {
+  /** Rejects with the refusal of the fleet. */
+  ready: Promise<void>
+  /** Gives it back; that in the fleet not if it is kept. Idempotent. */
+  release (): void
+  /**
+   * The place in the fleet goes from now on with the last that is written of the session: with what this returns. Null: there is nothing to
+   * write.
+   */
+  keep (): (last: Write | null) => Promise<Written | null>
+}
+
+/** What a visitor needs of this server and of the fleet, and what is said when it cannot have it. */
 export class Admissions {
+  readonly #sessions: LiveSessions
   readonly #fleet: Fleet
   readonly #keyring: Keyring
   readonly #addressLimit: number
 
   /** @param addressLimit sessions of one address; 0 is any number */
-  constructor (fleet: Fleet, keyring: Keyring, addressLimit: number) {
+  constructor (sessions: LiveSessions, fleet: Fleet, keyring: Keyring, addressLimit: number) {
+    this.#sessions = sessions
     this.#fleet = fleet
     this.#keyring = keyring
     this.#addressLimit = addressLimit
   }
 
-  /** A session's places and its connection, counted over the fleet. `ready` rejects with `rate_limit_exceeded`. */
-  open (id: string, { address, key }: Visitor): Admission {
+  /** Takes a place for a session, and counts its connection. Throws where this server has none. */
+  open (id: string, visitor: Visitor): SessionPlace {
+    const leave = this.#sessions.reserve(visitor)
+    const { ready, release, end } = this.#admit(id, visitor)
+    let held = true
+    let kept = false
+    return {
+      ready,
+      // Once: who is taken up here again has the same id.
+      release () {
+        if (!held) return
+        held = false
+        leave()
+        if (!kept) release()
+      },
+      keep () {
+        kept = true
+        return async last => {
+          if (last !== null) return await end(last)
+          release()
+          return null
+        }
+      }
+    }
+  }
+
+  #admit (id: string, { address, key }: Visitor): Admission {
     const places: Place[] = []
     if (key !== null) places.push({ name: `key:${key.name}`, most: key.limits.sessions ?? null })
     if (this.#addressLimit > 0) places.push({ name: `address:${address}`, most: this.#addressLimit })

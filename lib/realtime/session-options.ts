@@ -1,10 +1,10 @@
 import type { CharacterRegistry } from '../characters/registry.js'
+import type { SessionPlace } from '../cluster/admission.js'
 import type { Engines } from '../engines/engine.js'
 import type { DialectFactory } from './dialects/dialect.js'
 import type { SessionUpdate } from './events/session-object.js'
 import type { SessionObserver } from './observer.js'
 import type { Connection, SessionSocket } from './outbox.js'
-import type { Kept } from './resume/checkpoints.js'
 import type { Resumption } from './resume/resumptions.js'
 import type { Settings } from './settings.js'
 
@@ -57,10 +57,8 @@ export interface SessionOptions {
   character?: string | undefined
   /** How it can be taken up again, and what it goes on from; absent if the client did not ask. */
   resumption?: Resumption | undefined
-  /** Told when it is taken up on another connection. */
-  left? (): void
-  /** Told once when a session that can be taken up has ended, with the last that is written of it, if anything: see {@link Kept.end}. */
-  last?: Kept['end'] | undefined
+  /** What it has of the server's room: given back at once when it is taken up on another connection. */
+  place?: Pick<SessionPlace, 'release' | 'keep'> | undefined
   /** Whether a client that takes it up is told of its items once more. Default false. */
   replay?: boolean | undefined
   /** Whether parameters that the protocol does not know are errors. Default false: clients run ahead of servers. */

@@ -111,7 +111,7 @@ export class RealtimeSession {
       ...limits, isPaused: () => this.#throttle.paused, onExpired: () => this.#expire(), onIdle: () => this.end(1000, 'idle timeout')
     })
     registry.follow(() => { refreshCharacters(this).catch(error => observer.fault?.('changed files could not be loaded', error)) })
-    this.#checkpoints = options.resumption?.keep({ conversation: this.conversation, save: () => this.#save(), leave: () => this.leave(), end: options.last }) ?? null
+    this.#checkpoints = options.resumption?.keep({ conversation: this.conversation, save: () => this.#save(), leave: () => this.leave(), end: options.place?.keep() }) ?? null
     if (this.#checkpoints !== null) this.conversation.watch(this.#checkpoints)
   }
 
@@ -266,7 +266,8 @@ export class RealtimeSession {
   /** It is taken up on another connection: this one ends. Resolves when the last of it is kept. */
   leave (): Promise<void> {
     this.end(1000, 'session resumed on another connection')
-    this.#options.left?.()
+    // That the connection is gone may take long to be seen.
+    this.#options.place?.release()
     return this.#kept
   }
 

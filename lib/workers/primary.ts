@@ -6,7 +6,7 @@ import { StoreHost } from '../cluster/store-host.js'
 import { EngineProcess } from './engine-process.js'
 import type { Question } from './link.js'
 import { addCounts, mergeMetrics, type Snapshot } from './metrics.js'
-import { mergeReadiness, type Readiness } from './readiness.js'
+import { mergeReadiness, type Readiness } from '../readiness.js'
 import { WorkerProcess } from './worker-process.js'
 
 /** Between the end of a worker and its successor: the first, and the longest while they keep ending before they are ready. Milliseconds. */

@@ -1,23 +1,14 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { WebSocket } from 'ws'
 import { Rate } from '../../../lib/access/rate.js'
+import type { SessionPlace } from '../../../lib/cluster/admission.js'
 import { RealtimeError } from '../../../lib/errors.js'
 import { asksForBeta, createBeta } from '../../../lib/realtime/dialects/beta.js'
 import { createId } from '../../../lib/realtime/ids.js'
 import { joinObservers } from '../../../lib/realtime/observer.js'
-import type { Kept } from '../../../lib/realtime/resume/checkpoints.js'
 import { RealtimeSession } from '../../../lib/realtime/session.js'
 import { createSessionLog } from '../../../lib/realtime/session-log.js'
 import { closeCast, openCast } from '../../../plugins/characters.js'
-
-interface Place {
-  gone: () => void
-  /** Here, and in the fleet unless the session is kept. */
-  release: () => void
-  /** The place in the fleet is the session's from now on: it goes with the last that is written of it. */
-  keep: () => void
-  last: NonNullable<Kept['end']>
-}
 
 interface Query { model?: string, character?: string, characters?: string, intent?: string, resume?: string, replay?: boolean }
 
@@ -35,9 +26,9 @@ const querystring = {
 
 /** `GET /v1/realtime`: everything that can be refused is refused before the upgrade; after it, the socket is a session's. */
 export default async function realtime (fastify: FastifyInstance): Promise<void> {
-  const { dramatisSessions: sessions, dramatisKeyring: keyring, dramatisHeartbeat: heartbeat, dramatisMetrics: metrics, dramatisEngines: engines, dramatisOptions: options, dramatisResumptions: resumptions } = fastify
+  const { dramatisSessions: sessions, dramatisKeyring: keyring, dramatisAdmissions: admissions, dramatisHeartbeat: heartbeat, dramatisMetrics: metrics, dramatisEngines: engines, dramatisOptions: options, dramatisResumptions: resumptions } = fastify
 
-  const places = new WeakMap<FastifyRequest, Place>()
+  const places = new WeakMap<FastifyRequest, SessionPlace & { gone: () => void }>()
 
   fastify.get<{ Querystring: Query }>('/v1/realtime', {
     websocket: true,
@@ -68,31 +59,12 @@ export default async function realtime (fastify: FastifyInstance): Promise<void>
       await leave(request)
       throw new RealtimeError('upgrade_required', { message: 'The connection is gone.' })
     }
-    const visitor = { address: request.ip, key: request.apiKey }
-    const release = sessions.reserve(visitor)
     request.sessionId = request.resumption?.snapshot?.id ?? createId('sess')
-    const admission = fastify.dramatisAdmissions.open(request.sessionId, visitor)
+    const place = admissions.open(request.sessionId, { address: request.ip, key: request.apiKey })
     const gone = () => { leave(request).catch(error => request.log.error(error, 'purge failed')) }
     socket.once('close', gone)
-    let held = true
-    let kept = false
-    places.set(request, {
-      gone,
-      // Once: who is taken up here again has the same id.
-      release: () => {
-        if (!held) return
-        held = false
-        release()
-        if (!kept) admission.release()
-      },
-      keep: () => { kept = true },
-      last: async last => {
-        if (last !== null) return await admission.end(last)
-        admission.release()
-        return null
-      }
-    })
-    await admission.ready
+    places.set(request, { ...place, gone })
+    await place.ready
   }
 
   async function leave (request: FastifyRequest): Promise<void> {
@@ -129,7 +101,6 @@ export default async function realtime (fastify: FastifyInstance): Promise<void>
     const lines = createSessionLog(request.log.child({ session: registry.session.id }), () => session)
     const trace = fastify.dramatisTracing?.open(request.headers, registry.session.id) ?? null
     const beta = asksForBeta(request.headers)
-    const place = places.get(request)
     const session: RealtimeSession = new RealtimeSession({
       socket,
       connection: request.raw.socket,
@@ -141,18 +112,14 @@ export default async function realtime (fastify: FastifyInstance): Promise<void>
       character,
       defaultCharacter: options.characters.default,
       resumption: resumption ?? undefined,
-      // Its client is elsewhere; that this connection is gone may take long to be seen.
-      left: () => place?.release(),
-      last: place?.last,
+      place: places.get(request),
       replay,
       limits: { ...options.limits, eventsPerSecond },
       strict: options.strict,
       dialect: beta ? createBeta : null,
-      countReload: () => reloads.take() || (apiKey === null ? 0 : keyring.countReload(keyring.named(apiKey.name) ?? apiKey)),
+      countReload: () => reloads.take() || (apiKey === null ? 0 : keyring.countReload(apiKey)),
       observer: trace === null ? joinObservers(metrics.observer, lines.observer) : joinObservers(metrics.observer, lines.observer, trace.observer)
     })
-
-    if (resumption !== null) place?.keep()
 
     socket.on('message', (frame: Buffer, isBinary) => {
       try {
