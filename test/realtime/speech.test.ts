@@ -22,6 +22,8 @@ const llm: LlmEngine = {
   }
 }
 
+// To talk is to wait: two do it at the same time.
+t.jobs = 2
 const server = await startLocalServer(t, { llm })
 const silence = (ms: number): Int16Array => new Int16Array(ms * 24)
 const transcription = { model: 'whisper-1', language: 'en' }
