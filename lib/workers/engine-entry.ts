@@ -37,7 +37,7 @@ const end = (): void => {
 
 const link = new Link(process, message => {
   if (message.op === 'drain') end()
-}, async what => what === 'metrics' ? await register.getMetricsAsJSON() : undefined)
+}, async what => what === 'metrics' ? await register.getMetricsAsJSON() : true)
 // Whoever listened is gone: the session processes still let their answers finish.
 process.on('disconnect', () => host.whenIdle(end))
 // What one that was killed has left.

@@ -11,8 +11,12 @@ import { WorkerProcess } from './worker-process.js'
 /** Between its end and its successor: the first, and the longest while they keep ending. Milliseconds. */
 const RESTART_MS = 50
 const RESTART_MOST_MS = 5000
+/** Between two questions whether it is still there. Milliseconds. */
+const LOOK_MS = 1000
+/** So many in a row without an answer, for each of which it has three seconds, and it hangs. After one only, it may be this process that stood still. */
+const LOOKS = 3
 
-/** The process that has the local engines of all session processes, as the one that listens knows it; it is replaced when it ends. */
+/** The process that has the local engines of all session processes, as the one that listens knows it; it is ended when it hangs, and replaced when it ends. */
 export class EngineProcess {
   /** Where it listens: only this user may connect. */
   readonly path: string
@@ -60,7 +64,10 @@ export class EngineProcess {
     const engines = new WorkerProcess({
       entry: threadUrl(import.meta.url, 'engine-entry'), number: 0, argument: { path: this.path }, answers: async () => undefined, onStore: () => {}, onLost: () => {}
     })
-    engines.ready.then(() => { this.#pause = RESTART_MS }, () => {})
+    engines.ready.then(() => {
+      this.#pause = RESTART_MS
+      return this.#watch(engines)
+    }).catch(() => {})
     engines.exited.then(async () => {
       this.#onRetired(engines.metrics as Snapshot | undefined)
       if (this.#ending) return
@@ -70,6 +77,17 @@ export class EngineProcess {
       if (!this.#ending) this.#process = this.#spawn()
     }).catch(error => this.#log.error({ err: error }, 'The engine process was not replaced'))
     return engines
+  }
+
+  /** Ends one that hangs: whoever waits for it would wait for ever. */
+  async #watch (engines: WorkerProcess): Promise<void> {
+    for (let silent = 0; silent < LOOKS;) {
+      if (silent === 0) await sleep(LOOK_MS, undefined, { ref: false })
+      silent = await engines.link.ask('ready') === undefined ? silent + 1 : 0
+      if (!engines.child.connected) return
+    }
+    this.#log.error({ process: engines.child.pid }, 'The engine process does not answer and is ended')
+    engines.kill()
   }
 
   #remove (): void {

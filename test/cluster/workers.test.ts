@@ -277,6 +277,9 @@ t.test('two session processes with keys and a certificate', async t => {
   })
 })
 
+/** With the engines of this machine. */
+const local = { STT_BASE_URL: '', TTS_BASE_URL: '', STT_MODEL: '', TTS_MODEL: '' }
+
 /** Says something aloud, which is recognised and answered aloud; how the answer ended. */
 async function talk (client: TestClient, onSound?: () => void): Promise<string> {
   client.append(await clip)
@@ -290,7 +293,6 @@ async function talk (client: TestClient, onSound?: () => void): Promise<string> 
 }
 
 t.test('local engines are loaded once for all workers, and outlive what happens to these and to them', async t => {
-  const local = { STT_BASE_URL: '', TTS_BASE_URL: '', STT_MODEL: '', TTS_MODEL: '' }
   const machine = await Machine.start(t, local)
   const { server } = machine
   const connect = async (): Promise<TestClient> => {
@@ -329,6 +331,32 @@ t.test('local engines are loaded once for all workers, and outlive what happens 
   server.child.kill('SIGTERM')
   t.match(await server.exited, { code: 0 })
   t.same(pids.filter(isAlive), [])
+})
+
+t.test('while the engine process hangs new sessions are refused, those there are go on, and then another takes its place', async t => {
+  const machine = await Machine.start(t, local)
+  const clients = await machine.connectMany(2)
+  t.equal(new Set(await machine.holdersOf(clients)).size, 2, 'one in each worker')
+  for (const client of clients) await client.update({ audio: { input: { turn_detection: { type: 'server_vad', create_response: false } } } })
+  const sound = await clip
+  const [hanging] = machine.engines
+  process.kill(hanging!, 'SIGSTOP')
+  for (const client of clients) client.append(sound)
+  await eventually(async () => (await machine.readiness()).code === 503)
+  t.match(await refusal(`ws://127.0.0.1:${machine.port}/v1/realtime`), { status: 503, body: { error: { code: 'server_overloaded' } } })
+  for (const client of clients) {
+    await begin(client)
+    t.equal(await finished(client), 'Hello there.')
+  }
+  await machine.server.prints(/The engine process does not answer and is ended/)
+  await eventually(async () => (await machine.readiness()).status === 'ready')
+  t.equal(machine.engines.length, 1)
+  t.notSame(machine.engines, [hanging])
+  for (const client of [...clients, await machine.connect()]) {
+    await client.update({ audio: { input: { turn_detection: null } } })
+    client.send({ type: 'input_audio_buffer.clear' })
+    t.equal(await talk(client), 'completed')
+  }
 })
 
 t.test('what cannot start says so in one line, once, and leaves nothing behind', async t => {
