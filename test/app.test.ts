@@ -87,6 +87,18 @@ t.test('an operator ends a session, or all of them and takes nobody in; both wan
   t.match(await refusal(`ws://127.0.0.1:${server.port}/v1/realtime`, { authorization }), { status: 503, body: { error: { code: 'server_draining' } } })
 })
 
+t.test('an ephemeral key does nothing of what an operator does', async t => {
+  const server = await startServer(t, { apiKeys: ['sk-one'] })
+  const post = { method: 'POST', body: '{"root":"default"}' }
+  const ask = async (path: string, key: string, init = {}) => await fetch(server.http + path, { ...init, headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' } })
+  const { value } = await (await ask('/v1/realtime/client_secrets', 'sk-one', { method: 'POST', body: '{}' })).json() as { value: string }
+  const client = await server.connect('', [], { authorization: `Bearer ${value}` })
+  const { id } = client.of('session.created')[0]!.session
+  for (const path of ['/v1/sessions', '/v1/nodes']) t.equal((await ask(path, value)).status, 401, path)
+  for (const path of [`/v1/sessions/${id}/close`, '/v1/characters/reload', '/v1/drain']) t.equal((await ask(path, value, post)).status, 401, path)
+  t.match(await client.update({}), { id }, 'its session goes on')
+})
+
 t.test('the probes tell that the process lives, is ready, and what of it is up', async t => {
   const server = await startServer(t)
   t.strictSame(await json(`${server.http}/health/live`), { status: 200, body: { status: 'live' } })

@@ -46,10 +46,10 @@ t.test('what SillyTavern exported says what it says there: its words, its note o
     { keys: ['Secret'], secondary_keys: [], content: 'The secret is out.', constant: false, selective: true, insertion_order: 100, enabled: true, position: 'after_char', use_regex: true, extensions: { position: 1, display_index: 0, selectiveLogic: 0, depth: 4 } },
     { keys: [], secondary_keys: [], content: 'It rains.', constant: true, selective: true, insertion_order: 100, enabled: true, position: 'after_char', use_regex: true, extensions: { position: 4, display_index: 1, selectiveLogic: 0, depth: 1, role: 0 } }
   ]
-  const extensions = { depth_prompt: { prompt: '{{char}} is tired.', depth: 0, role: 'system' }, talkativeness: '0.5', fav: false, world: 'Sea' }
+  const extensions = { depth_prompt: { prompt: '{{char}} is tired.', depth: 0, role: 'assistant' }, talkativeness: '0.5', fav: false, world: 'Sea' }
   const { chat, client } = await start(t, { 'a.png': contain(v3('A', { character_book: { name: 'Sea', entries }, extensions, post_history_instructions: '' }), 'png').bytes as Buffer })
   await client.ask('A secret?')
-  t.match(chat.requests[0]!.body.messages, [{ content: /The secret is out\./ }, { role: 'system', content: 'It rains.' }, { role: 'user', content: 'A secret?' }, { role: 'system', content: 'A is tired.' }])
+  t.match(chat.requests[0]!.body.messages, [{ content: /The secret is out\./ }, { role: 'system', content: 'It rains.' }, { role: 'user', content: 'A secret?' }, { role: 'assistant', content: 'A is tired.' }])
 })
 
 t.test('a session begins with the first greeting, and another one can be asked for', async t => {

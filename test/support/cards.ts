@@ -167,6 +167,7 @@ export const damages: readonly { what: string, file: string, bytes: () => Buffer
   { what: 'a picture without a card', file: 'a.png', bytes: () => picture(), message: /no character card in it/ },
   { what: 'wrong base64', file: 'a.png', bytes: () => picture(chunk('tEXt', 'chara\0<<<>>>')), message: /not base64/ },
   { what: 'base64 of something else', file: 'a.png', bytes: () => picture(text('hello')), message: /JSON cannot be read/ },
+  { what: 'a text too large', file: 'a.png', bytes: () => picture(chunk('tEXt', `chara\0${'A'.repeat(3_000_000)}`)), message: /text of 3000006 bytes, more than it may/ },
   { what: 'a packed text that is none', file: 'a.png', bytes: () => picture(chunk('zTXt', 'chara\0\0garbage')), message: /cannot be unpacked/ },
   { what: 'a packed text that explodes', file: 'a.png', bytes: () => picture(chunk('zTXt', Buffer.concat([Buffer.from('chara\0\0'), deflateSync(Buffer.alloc(50_000_000))]))), message: /larger than/ },
   { what: 'an international text without text', file: 'a.png', bytes: () => picture(chunk('iTXt', 'chara\0\0\0en')), message: /has no text/ },

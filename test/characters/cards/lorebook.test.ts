@@ -47,6 +47,9 @@ t.test('only the last messages are searched', async t => {
   t.strictSame(find(book([entry(['key'], 'Found.')], { scan_depth: 5 }), messages), ['Found.'])
   t.strictSame(find(book([entry(['key'], '@@scan_depth 5\nFound.')]), messages), ['Found.'])
   t.strictSame(find(book([entry(['key'], '@@scan_depth 2\nFound.')], { scan_depth: 5 }), messages), [])
+  const far = (depth: number) => [user('the key'), ...Array.from({ length: depth - 1 }, () => answer('other'))]
+  t.strictSame(find(book([entry(['key'], 'Found.')], { scan_depth: 1000 }), far(200)), ['Found.'])
+  t.strictSame(find(book([entry(['key'], 'Found.')], { scan_depth: 1000 }), far(201)), [], 'however many it asks for')
 })
 
 t.test('entries come in their order, and the least important goes when there is too much', async t => {
