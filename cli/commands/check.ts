@@ -12,7 +12,7 @@ import { paint } from '../terminal.js'
 export const command = defineCommand({
   help: `Loads the characters of a directory as a session would, and says what is wrong with each file.
 
-  dramatis check DIR [DIR...] [options]
+  dramatis check DIR [DIR...] [options]      DIR may be a packed cast (${PACK_EXTENSION})
 
   --root DIR     up to where files may import (default: the directory itself)
   --no-prompts   do not call systemPrompt of the characters that load
@@ -32,7 +32,7 @@ Ends with 0 if every file is a character, with 1 if one is not.
     for (const directory of directories) {
       const path = resolve(directory)
       const there = await stat(path).catch(() => null)
-      if (!there?.isDirectory() && !(there?.isFile() === true && path.endsWith(PACK_EXTENSION))) return fail(`${directory} is not a directory.`)
+      if (!there?.isDirectory() && !(there?.isFile() === true && path.endsWith(PACK_EXTENSION))) return fail(`${directory} is not a directory, nor a packed cast.`)
       const report = await check(path, root === undefined ? path : resolve(root), !noPrompts).catch(error => {
         if (error instanceof RealtimeError) return error
         throw error

@@ -1,5 +1,8 @@
-import { spawn, spawnSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer as createHttpsServer } from 'node:https'
+import { createServer as createTcpServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import { parseAllDocuments } from 'yaml'
@@ -39,12 +42,23 @@ t.test('the container copies what there is, and starts what npm start does', asy
 t.test('the probe of the container sees a server that lives, and one that does not', async t => {
   const { port } = await startServer(t)
   const [, ...args] = JSON.parse(/CMD (\["node", "-e".*)$/m.exec(read('Dockerfile'))![1]!) as string[]
-  t.equal(await probe(args, String(port)), 0)
-  t.equal(await probe(args, '1'), 1)
+  t.equal(await probe(args, port), 0)
+  const gone = createTcpServer().listen(0, '127.0.0.1')
+  await once(gone, 'listening')
+  const { port: nobody } = gone.address() as AddressInfo
+  await new Promise(resolve => gone.close(resolve))
+  t.equal(await probe(args, nobody), 1)
+  const folder = t.testdir({})
+  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1', '-subj', '/CN=voice.example.com', '-keyout', key, '-out', cert], { stdio: 'ignore' })
+  const secure = createHttpsServer({ cert: readFileSync(cert), key: readFileSync(key) }, ({ url }, response) => response.writeHead(url === '/health/live' ? 200 : 404).end()).listen(0, '127.0.0.1')
+  t.teardown(() => secure.close())
+  await once(secure, 'listening')
+  t.equal(await probe(args, (secure.address() as AddressInfo).port, { TLS_CERT: cert }), 0, 'with a certificate of another name, too')
 })
 
-async function probe (args: string[], port: string): Promise<number> {
-  const child = spawn(process.execPath, args, { env: { PORT: port } })
+async function probe (args: string[], port: number, environment = {}): Promise<number> {
+  const child = spawn(process.execPath, args, { env: { PORT: String(port), ...environment } })
   return await new Promise(resolve => child.once('exit', code => resolve(code!)))
 }
 
