@@ -179,6 +179,7 @@ t.test('plain requests and refused upgrades hold no place, however many come on 
   for (let n = 0; n < 5; n++) {
     t.match(await refusal(`${url}?character=Nobody`), { status: 400, body: { error: { code: 'invalid_value', param: 'character' } } })
     t.match(await refusal(`${url}?characters=nowhere`), { status: 400, body: { error: { code: 'directory_not_allowed', param: 'characters' } } })
+    t.match(await refusal(`${url}?call_id=rtc_1`), { status: 400, body: { error: { code: 'invalid_value', param: 'call_id' } } })
   }
   await server.connect()
   t.match(await (await fetch(`${server.http}/metrics`)).text(), /dramatis_sessions_rejected_total\{reason="directory_not_allowed"\} 5/)

@@ -149,3 +149,25 @@ t.test('real speech interrupts the answer and is answered itself', async t => {
   t.match(cut, { content: [{ transcript: /^Once upon/ }] })
   t.notMatch(cut, { content: [{ transcript: /hill/ }] })
 })
+
+t.test('the threshold decides what counts as speech', async t => {
+  const listen = async (threshold: number): Promise<TestClient> => {
+    const client = await server.connect()
+    await client.update({ audio: { input: { turn_detection: { type: 'server_vad', threshold, create_response: false } } } })
+    return client
+  }
+  const everything = await listen(0)
+  everything.append(silence(400))
+  await everything.next('input_audio_buffer.speech_started')
+
+  const nothing = await listen(1)
+  const usual = await listen(0.5)
+  const clip = Int16Array.from([...silence(400), ...await readClip('austen-0930'), ...silence(900)])
+  nothing.append(clip)
+  // It is with the engine before the other one's.
+  await nothing.settle()
+  usual.append(clip)
+  await usual.next('input_audio_buffer.speech_stopped')
+  await nothing.settle()
+  t.strictSame(nothing.of('input_audio_buffer.speech_started'), [])
+})

@@ -10,7 +10,7 @@ import { RealtimeSession } from '../../../lib/realtime/session.js'
 import { createSessionLog } from '../../../lib/realtime/session-log.js'
 import { closeCast, openCast } from '../../../plugins/characters.js'
 
-interface Query { model?: string, character?: string, characters?: string, intent?: string, resume?: string, replay?: boolean }
+interface Query { model?: string, character?: string, characters?: string, intent?: string, call_id?: string, resume?: string, replay?: boolean }
 
 const querystring = {
   type: 'object',
@@ -19,6 +19,7 @@ const querystring = {
     character: { type: 'string', maxLength: 1024 },
     characters: { type: 'string', maxLength: 4096 },
     intent: { type: 'string', maxLength: 64 },
+    call_id: { type: 'string' },
     resume: { type: 'string', maxLength: 128 },
     replay: { type: 'boolean' }
   }
@@ -33,7 +34,7 @@ export default async function realtime (fastify: FastifyInstance): Promise<void>
   fastify.get<{ Querystring: Query }>('/v1/realtime', {
     websocket: true,
     schema: { querystring },
-    preHandler: [requireUpgrade, fastify.dramatisAdmitSession, takeUp, reservePlace, openCast, checkCharacter],
+    preHandler: [requireUpgrade, fastify.dramatisAdmitSession, refuseCall, takeUp, reservePlace, openCast, checkCharacter],
     onError: async (request, reply, error) => { metrics.rejected(error instanceof RealtimeError ? error.code : 'invalid_value') },
     // Runs for refusals alone: an upgraded connection has no HTTP response.
     onResponse: leave
@@ -41,6 +42,12 @@ export default async function realtime (fastify: FastifyInstance): Promise<void>
 
   async function requireUpgrade (request: FastifyRequest): Promise<void> {
     if (!request.ws) throw new RealtimeError('upgrade_required')
+  }
+
+  /** Else it would get a session of its own, and never know that it controls no call. */
+  async function refuseCall (request: FastifyRequest): Promise<void> {
+    if ((request.query as Query).call_id === undefined) return
+    throw new RealtimeError('invalid_value', { param: 'call_id', message: 'There are no calls here. Leave \'call_id\' out to begin a session.' })
   }
 
   /** A client that asks for a session it can come back to, or comes back. Before the place: it may be taken by the connection that is given up. */
