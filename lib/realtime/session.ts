@@ -8,15 +8,12 @@ import { ContextWindow } from './context-window.js'
 import { Conversation, type Entry } from './conversation.js'
 import { describeSession } from './describe.js'
 import type { Dialect } from './dialects/dialect.js'
-import { appendedAudio, appendedLength, isPlainAppend } from './events/append-frame.js'
-import { parseClientEvent } from './events/parse.js'
 import type { ClientItem } from './events/items.js'
 import type { ResponseOptions } from './events/response-object.js'
 import type { SessionObject, SessionUpdate } from './events/session-object.js'
-import { countGarbage, Haste } from './frame-garbage.js'
 import { refreshCharacters } from './handlers/characters.js'
-import { handle } from './handlers/table.js'
 import { createId } from './ids.js'
+import { Inbox } from './inbox.js'
 import { toSamples } from './input-audio.js'
 import { Lifetime } from './lifetime.js'
 import { languageOf, Listener, type ListenerSettings } from './listener.js'
@@ -32,7 +29,6 @@ import { replay } from './resume/replay.js'
 import { FORMAT, type SavedSession } from './resume/snapshot.js'
 import type { SessionLimits, SessionOptions } from './session-options.js'
 import { startingSettings, updateSettings, type Settings } from './settings.js'
-import { checkSizes } from './sizes.js'
 import { Throttle } from './throttle.js'
 import { Turns } from './turns.js'
 
@@ -41,7 +37,7 @@ const KEEP_MS = 2000
 
 /**
  * One Realtime connection and all that it owns. The route feeds it frames and tells it when the socket
- * is gone; everything else follows from `lib/realtime/handlers`.
+ * is gone; the inbox reads them, and everything else follows from `lib/realtime/handlers`.
  */
 export class RealtimeSession {
   readonly id: string
@@ -54,12 +50,10 @@ export class RealtimeSession {
   readonly responses: Responses
   /** Bytes of frames so far. */
   readonly bytes = { in: 0, out: 0 }
+  readonly #inbox: Inbox
   readonly #turns: Turns
   readonly #window: ContextWindow
   readonly #throttle: Throttle
-  readonly #haste = new Haste()
-  /** Bytes of a frame below which nothing in it can be too long. */
-  readonly #sizesMatterFrom: number
   readonly #options: SessionOptions
   readonly #dialect: Dialect | null
   readonly #lifetime: Lifetime
@@ -99,7 +93,7 @@ export class RealtimeSession {
       this.watching = snapshot.watching
       if (this.#dialect !== null) this.#dialect.sessionTemperature = snapshot.temperature
     }
-    this.#sizesMatterFrom = Math.min(limits.instructionsLength, limits.toolsLength)
+    this.#inbox = new Inbox(this, this.#dialect, options.strict ?? false)
     this.#turns = new Turns(this)
     this.listener = new Listener(engines, this.#listening(), this.#turns, limits, this.#throttle)
     if (snapshot === null && options.configuration !== undefined) this.#configure(options.configuration)
@@ -154,49 +148,13 @@ export class RealtimeSession {
     if (wanted === true && resumption?.snapshot != null) replay(this.conversation, this.outbox)
   }
 
-  /** Takes one frame; whatever is wrong with it is answered by exactly one `error`. */
+  /** Takes one frame. */
   receive (frame: Buffer, isBinary: boolean): void {
     if (this.#closed) return
     this.#count('in', frame.length)
     this.#throttle.count(frame.length)
     this.#lifetime.touch()
-    if (isBinary) {
-      this.fail(new RealtimeError('invalid_event', { message: 'Binary frames are not part of the protocol: send JSON text.' }), null)
-      return
-    }
-    if (this.#takeAudio(frame)) return
-    let eventId: string | null = null
-    try {
-      const parsed = parseClientEvent(frame.toString(), this.#dialect, this.#options.strict)
-      if (parsed.error !== undefined) {
-        this.fail(parsed.error, parsed.eventId)
-        return
-      }
-      eventId = parsed.event.event_id ?? null
-      if (frame.length > this.#sizesMatterFrom) checkSizes(parsed.event, this.#options.limits)
-      handle(this, parsed.event)?.catch(error => this.fail(error, eventId))
-    } catch (error) {
-      this.fail(error, eventId)
-    }
-  }
-
-  /** The short way for a frame of plain audio; false if it has to go the long way, to succeed or to be told its error. */
-  #takeAudio (frame: Buffer): boolean {
-    const length = appendedLength(frame)
-    if (length === null) return false
-    try {
-      // What there is no room for is not even read: a client that goes on sending makes no garbage.
-      this.listener.admit(length)
-      const { positionMs } = this.listener
-      this.listener.append(appendedAudio(frame))
-      if (this.#haste.hear(this.listener.positionMs - positionMs)) countGarbage(frame.length)
-      return true
-    } catch (error) {
-      if (!(error instanceof RealtimeError) || error.code !== 'input_audio_buffer_full' || !isPlainAppend(frame)) return false
-      countGarbage(frame.length)
-      this.fail(error, null)
-      return true
-    }
+    this.#inbox.take(frame, isBinary)
   }
 
   /** Answers a client event with an error. What was not meant for clients goes to the log instead. */
