@@ -1,19 +1,15 @@
 import type { FormatName } from '../audio/formats.js'
-import { Channel } from '../channel.js'
 import type { SttEngine, VadEngine } from '../engines/engine.js'
 import type { InputTranscription, TurnDetection } from './events/session-object.js'
 import { RealtimeError } from '../errors.js'
 import { InputAudio, toMilliseconds, toSamples } from './input-audio.js'
 import { TurnDetector } from './turn-detector.js'
 import { Utterance } from './utterance.js'
+import { VoiceDetection, type AudioSource } from './voice-detection.js'
 
 /** Audio that a session with voice detection keeps though nobody spoke, so that a client may still commit it. */
 const KEPT_MS = 2000
 const MIN_COMMIT_MS = 100
-/** How long broken voice detection is left alone. */
-const DETECT_AGAIN_MS = 1000
-/** How much a new stream of voice detection has to hear until the fault of the one before is forgotten. Samples. */
-const WORKS_AGAIN = toSamples(500)
 
 export interface ListenerHooks {
   speechStarted (startMs: number, itemId: string): void
@@ -57,55 +53,40 @@ function wordsOf (transcription: InputTranscription | null): string | undefined 
   return [prompt ?? '', keywords?.join(', ') ?? ''].filter(words => words !== '').join('\n') || undefined
 }
 
-/** Where the audio comes from: nothing more does between the two. Both are idempotent. */
-export interface AudioSource {
-  hold (): void
-  release (): void
-}
-
-/** Voice detection under way. */
-interface Detection {
-  /** Position up to which there were frames. */
-  heard: number
-  audio: Channel<Int16Array>
-  abort: AbortController
-  detector: TurnDetector
-}
-
 /**
  * The ears of a session: the input buffer, voice detection and turn taking, and speech-to-text of each
  * utterance while it is still being spoken (PROTOCOL sections 7.4, 7.5 and 8).
  */
 export class Listener {
-  readonly #engines: { vad: VadEngine, stt: SttEngine }
+  readonly #stt: SttEngine
   readonly #hooks: ListenerHooks
   readonly #input: InputAudio
-  readonly #source: AudioSource
-  /** Samples that may wait for voice detection. */
-  readonly #mostUndetected: number
+  readonly #vad: VoiceDetection
   /** Samples after which a turn is over, though somebody still speaks. */
   readonly #longest: number
   readonly #recordingBytes: number
   #settings: ListenerSettings
-  #vad: Detection | null = null
   #utterance: Utterance | null = null
   /** Recognition under way, of utterances still open or already whole. */
   readonly #recognising = new Set<Utterance>()
   #closed = false
-  /** Voice detection broke and has not worked since, which the client may have been told; when it may be tried again. */
-  #failing = false
-  #told = false
-  #detectAgainAt = 0
 
   constructor (engines: { vad: VadEngine, stt: SttEngine }, settings: ListenerSettings, hooks: ListenerHooks, limits: ListenerLimits, source: AudioSource) {
-    this.#engines = engines
-    this.#source = source
-    this.#mostUndetected = toSamples(limits.undetectedSeconds * 1000)
+    this.#stt = engines.stt
     this.#settings = settings
     this.#hooks = hooks
     this.#input = new InputAudio(limits.uncommittedSeconds)
     this.#longest = toSamples(limits.uncommittedSeconds * 1000)
     this.#recordingBytes = toSamples(limits.audioHistorySeconds * 1000) * 2
+    this.#vad = new VoiceDetection({
+      engine: engines.vad,
+      input: this.#input,
+      source,
+      undetectedSeconds: limits.undetectedSeconds,
+      heard: (detector, frame) => this.#hear(detector, frame),
+      broke: () => this.#dropUtterance(),
+      failed: error => hooks.failed(error)
+    })
   }
 
   /** Where the next audio goes on the session's timeline. Milliseconds. */
@@ -120,7 +101,7 @@ export class Listener {
     this.#settings = settings
     if (before.turnDetection === settings.turnDetection) return
     this.#stopSpeech()
-    this.#stopDetecting()
+    this.#vad.stop()
     this.#dropUtterance()
   }
 
@@ -155,7 +136,7 @@ export class Listener {
     const utterance = Utterance.silent(Math.max(this.#input.committed, this.#input.start), this.#recordingBytes)
     utterance.feed(this.#input, this.#input.end)
     this.#input.commit(this.#input.end)
-    this.#vad?.detector.reset(this.#input.end)
+    this.#vad.detector?.reset(this.#input.end)
     return utterance
   }
 
@@ -175,7 +156,7 @@ export class Listener {
 
   close (): void {
     this.#closed = true
-    this.#stopDetecting()
+    this.#vad.stop()
     this.#dropUtterance()
     for (const utterance of this.#recognising) utterance.drop()
     this.#input.close()
@@ -183,64 +164,16 @@ export class Listener {
 
   /** New audio goes to whoever listens. */
   #take (append: () => void): void {
-    const { turnDetection, live } = this.#settings
+    const { turnDetection, transcription, language, live } = this.#settings
     const position = this.#input.end
     append()
     if (this.#input.end === position || this.#closed) return
     if (turnDetection !== null) {
-      if (this.#vad === null && performance.now() < this.#detectAgainAt) return
-      this.#vad ??= this.#detect(turnDetection, position)
-      this.#vad.audio.push(this.#input.slice(position, this.#input.end))
-      if (this.#input.end - this.#vad.heard > this.#mostUndetected) this.#source.hold()
+      this.#vad.take(position, () => new TurnDetector(turnDetection, position, languageOf(transcription) ?? language))
     } else if (live) {
       this.#utterance ??= this.#begin(position)
       this.#utterance.feed(this.#input, this.#input.end)
     }
-  }
-
-  #detect (settings: TurnDetection, position: number): Detection {
-    const audio = new Channel<Int16Array>()
-    const abort = new AbortController()
-    const { transcription, language } = this.#settings
-    const vad = { heard: position, audio, abort, detector: new TurnDetector(settings, position, languageOf(transcription) ?? language) }
-    this.#watch(vad, position)
-    return vad
-  }
-
-  async #watch (vad: Detection, offset: number): Promise<void> {
-    const { signal } = vad.abort
-    try {
-      for await (const { position, probability } of this.#engines.vad.detect(vad.audio, { signal })) {
-        if (signal.aborted) return
-        vad.heard = offset + position
-        if (this.#input.end - vad.heard <= this.#mostUndetected / 2) this.#source.release()
-        if (position >= WORKS_AGAIN) this.#failing = this.#told = false
-        this.#hear(vad.detector, { position: vad.heard, probability })
-      }
-      if (!signal.aborted) this.#lost(vad)
-    } catch (error) {
-      if (!signal.aborted && !this.#closed) this.#lost(vad, error)
-    }
-  }
-
-  /** Voice detection broke, or ended before the audio. The turn goes on with another stream, unless that breaks too. */
-  #lost (vad: Detection, error?: unknown): void {
-    // What it did not hear is heard anew.
-    const from = Math.max(vad.heard, this.#input.start)
-    vad.abort.abort()
-    if (!this.#failing) {
-      this.#failing = true
-      this.#vad = { ...vad, audio: new Channel(), abort: new AbortController() }
-      this.#vad.audio.push(this.#input.slice(from, this.#input.end))
-      this.#watch(this.#vad, from)
-      return
-    }
-    this.#stopDetecting()
-    this.#dropUtterance()
-    this.#detectAgainAt = performance.now() + DETECT_AGAIN_MS
-    // One outage is one error, however much audio comes meanwhile.
-    if (error !== undefined && !this.#told) this.#hooks.failed(error)
-    this.#told = true
   }
 
   #hear (detector: TurnDetector, frame: { position: number, probability: number }): void {
@@ -271,7 +204,7 @@ export class Listener {
 
   #recognise (position: number, heard: (itemId: string, delta: string) => void): Utterance {
     const { transcription, language } = this.#settings
-    const utterance = new Utterance(this.#engines.stt, position, {
+    const utterance = new Utterance(this.#stt, position, {
       language: languageOf(transcription) ?? language ?? undefined,
       prompt: wordsOf(transcription),
       model: transcription?.model
@@ -292,16 +225,9 @@ export class Listener {
 
   /** The client ends what voice detection began: who was told of the start is told of the end. */
   #stopSpeech (): void {
-    const { detector } = this.#vad ?? {}
+    const { detector } = this.#vad
     if (detector?.speaking && this.#utterance !== null) this.#hooks.speechStopped(toMilliseconds(this.#input.end), this.#utterance.itemId)
     detector?.reset(this.#input.end)
-  }
-
-  #stopDetecting (): void {
-    this.#vad?.abort.abort()
-    this.#vad?.audio.end()
-    this.#vad = null
-    this.#source.release()
   }
 
   #dropUtterance (): void {

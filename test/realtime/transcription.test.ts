@@ -158,8 +158,12 @@ t.test('what the client expects to hear reaches the recogniser', async t => {
   ])
 })
 
-t.test('log probabilities may be asked for: the wish is shown', async t => {
-  const { client } = await connect(t)
+t.test('log probabilities may be asked for: the wish is shown, and none are given', async t => {
+  const { client } = await connect(t, cannedEngines().stt, { turn_detection: null })
   const session = await client.update({ type: 'transcription', include: ['item.input_audio_transcription.logprobs'] })
   t.strictSame(session.include, ['item.input_audio_transcription.logprobs'])
+  client.append(tone(200))
+  client.send({ type: 'input_audio_buffer.commit' })
+  t.notOk('logprobs' in await client.next('conversation.item.input_audio_transcription.completed'))
+  t.ok(client.of('conversation.item.input_audio_transcription.delta').every(event => !('logprobs' in event)))
 })

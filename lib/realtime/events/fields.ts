@@ -88,7 +88,7 @@ export const fieldDescriptions: Readonly<Record<string, string>> = {
   tracing: 'Shown, not applied.',
   truncation: 'What the model is sent of a long conversation.',
   prompt: 'A stored prompt. Shown, not applied.',
-  include: 'Shown; the built-in recognition has no log probabilities.',
+  include: 'Shown; no engine here gives log probabilities.',
   character: 'A character to select; null selects nobody.',
   character_tools: 'Whether calls of a character\'s own tools show as `mcp_call` items; default `hidden`.',
   memory: 'Whether what is said from now on is known to all characters, or only to the one that is addressed or answers; default `shared`.',
