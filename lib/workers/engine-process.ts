@@ -70,11 +70,13 @@ export class EngineProcess {
     }).catch(() => {})
     engines.exited.then(async () => {
       this.#onRetired(engines.metrics as Snapshot | undefined)
-      if (this.#ending) return
-      this.#log.error({ process: engines.child.pid }, 'The engine process ended by itself and is replaced')
+      const err = await engines.ready.catch((error: Error) => error)
       await sleep(this.#pause)
+      // Of the first one that cannot start its owner has told meanwhile, and given up.
+      if (this.#ending) return
       this.#pause = Math.min(2 * this.#pause, RESTART_MOST_MS)
-      if (!this.#ending) this.#process = this.#spawn()
+      this.#log.error({ process: engines.child.pid, err }, 'The engine process ended by itself and is replaced')
+      this.#process = this.#spawn()
     }).catch(error => this.#log.error({ err: error }, 'The engine process was not replaced'))
     return engines
   }

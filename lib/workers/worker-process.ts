@@ -17,7 +17,7 @@ export interface WorkerOptions {
   onLost: (sockets: Socket[]) => void
 }
 
-/** A session process, as the one that listens knows it. */
+/** A session process, or the engine process, as the one that listens knows it. */
 export class WorkerProcess {
   readonly number: number
   readonly child: ChildProcess
@@ -43,7 +43,7 @@ export class WorkerProcess {
   constructor ({ entry, number, argument, answers, onStore, onLost }: WorkerOptions) {
     this.number = number
     this.child = fork(entry, [JSON.stringify(argument)], { serialization: 'advanced' })
-    let fault = 'A session process ended before it was ready.'
+    let fault = 'A process of the server ended before it was ready.'
     let resolve!: () => void
     let reject!: (error: Error) => void
     this.ready = new Promise<void>((_resolve, _reject) => { [resolve, reject] = [_resolve, _reject] })
@@ -83,7 +83,7 @@ export class WorkerProcess {
       }
       this.child.once('exit', gone)
       this.child.once('error', error => {
-        fault = `A session process could not be started: ${error.message}.`
+        fault = `A process of the server could not be started: ${error.message}.`
         gone()
       })
     })

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:https'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { startChatServer, type ChatServer } from '../support/chat-server.js'
@@ -207,6 +207,16 @@ t.test('two session processes behind one port', async t => {
     const used = new Set(await machine.holdersOf(after))
     t.ok(used.size === 2 && !used.has(victim!), 'the successor gets sessions')
     await machine.empty([...spared, during, ...after])
+  })
+
+  t.test('an engine process that cannot start says why, and is started again until it can', async t => {
+    const [pid] = machine.engines
+    const { path } = JSON.parse(readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').at(-2)!) as { path: string }
+    rmSync(dirname(path), { recursive: true })
+    process.kill(pid!, 'SIGKILL')
+    await server.prints(/The engine process cannot listen/)
+    mkdirSync(dirname(path))
+    await until(() => existsSync(path))
   })
 
   t.test('SIGTERM: readiness goes, new sessions are refused, answers finish, exit 0, nobody is left', async t => {
