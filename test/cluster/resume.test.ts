@@ -55,6 +55,9 @@ t.test('four servers that meet in Redis', { skip: withoutRedis }, async t => {
   })
 
   t.test('a Redis that was away, and came back empty, has every session again with its next item', async t => {
+    const ended = await afterOneTurn(a)
+    ended.socket.terminate()
+    await eventually(async () => (await a.directory()).size === 0)
     const client = await a.connect(undefined, '?resume=new')
     await client.ask('One')
     await redis.stop()
@@ -65,6 +68,7 @@ t.test('four servers that meet in Redis', { skip: withoutRedis }, async t => {
     for (const node of nodes) await eventually(async () => await node.status() === 'ready')
     await client.ask('Three')
     await eventually(async () => kept(redis).length === 1)
+    t.equal(redis.ask('ZRANGE', 'dramatis:sessions:a', '0', '-1'), idOf(client), 'and of those that ended before, nothing')
     client.socket.terminate()
     await client.closed
     await eventually(async () => (await b.directory()).size === 0)
