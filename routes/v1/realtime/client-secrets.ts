@@ -2,15 +2,12 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { allowanceOf } from '../../../lib/access/allowance.js'
 import type { Key } from '../../../lib/access/keyring.js'
 import { openNamed } from '../../../lib/characters/named-cast.js'
-import { RealtimeError } from '../../../lib/errors.js'
-import { Casting } from '../../../lib/realtime/casting.js'
-import { readSecretRequest } from '../../../lib/realtime/client-secret.js'
-import { describeSession } from '../../../lib/realtime/describe.js'
-import { betaError, betaSession, gaSession } from '../../../lib/realtime/dialects/beta.js'
+import { previewSession, readSecretRequest } from '../../../lib/realtime/client-secret.js'
+import { betaSession } from '../../../lib/realtime/dialects/beta.js'
+import { betaSecretError, gaSecretRequest } from '../../../lib/realtime/dialects/beta-secret.js'
 import type { SessionObject, SessionUpdate } from '../../../lib/realtime/events/session-object.js'
 import { createId } from '../../../lib/realtime/ids.js'
 import { checkConfiguration } from '../../../lib/realtime/sizes.js'
-import { startingSettings, updateSettings } from '../../../lib/realtime/settings.js'
 
 type Preview = SessionObject & { characters_directory?: string }
 interface Made { value: string, expires_at: number, session: Preview }
@@ -42,32 +39,21 @@ export default async function clientSecrets (fastify: FastifyInstance): Promise<
     return { value, expires_at: expiresAt, session }
   }
 
-  /** The beta has the session's fields beside those of the key, whose lifetime has two names. */
   async function makeFromBeta (request: FastifyRequest, type: string): Promise<Made> {
-    const flat = request.body ?? {}
-    if (typeof flat !== 'object' || Array.isArray(flat)) return await make(flat, request)
-    const { client_secret: secret, ...fields } = flat as { client_secret?: { expires_after?: unknown, expires_at?: unknown } }
     try {
-      const lifetime = secret?.expires_after ?? secret?.expires_at
-      return await make({ ...lifetime === undefined ? {} : { expires_after: lifetime }, session: gaSession(fields, type) }, request)
+      return await make(gaSecretRequest(request.body, type), request)
     } catch (error) {
-      if (!(error instanceof RealtimeError)) throw error
-      const { param, message } = betaError({ param: error.param, message: error.message })
-      throw new RealtimeError(error.code, { message, param: param?.replace(/^session\./, '') ?? null })
+      throw betaSecretError(error)
     }
   }
 
-  /** The whole session as it will begin, with the cast in the version it will have if one is named. Rejects if there can be no such session. */
+  /** The session as it will begin, with the cast in the version it will have if one is named. Rejects if there can be no such session. */
   async function preview (configuration: SessionUpdate, directory: string | undefined, apiKey: Key | null): Promise<Preview> {
-    const settings = updateSettings(startingSettings(configuration.type), configuration)
     const registry = await openNamed(fastify.dramatisLibrary, { id: createId('sess'), startedAt: new Date(), language: null }, {
       directory, param: 'session.characters_directory', allowance: allowanceOf(apiKey, options.characters.publicRoots)
     })
     try {
-      const casting = new Casting(registry, engines.tts, options.characters.default)
-      casting.prepare(configuration)()
-      const model = configuration.model ?? engines.llm.model
-      const session = describeSession({ id: registry.session.id, model, expiresAt: 0, settings, casting, registry, engines })
+      const session = previewSession(configuration, registry, engines, options.characters.default)
       return directory === undefined ? session : { ...session, characters_directory: registry.pinned }
     } finally {
       await registry.purge()
