@@ -109,7 +109,7 @@ export function goOnAfterFaults (log: Pick<FastifyBaseLogger, 'error'>): void {
 
 /** Ends in good order; SIGHUP reloads, unless it is the terminal that says so because somebody has closed it. */
 function obeySignals ({ limits }: ServerSettings['options'], logger: Pick<FastifyBaseLogger, 'error'>, { reload, end }: { reload: () => void, end: () => Promise<void> }): void {
-  const delay = (limits?.drainSeconds ?? 20) * 1000 + CLOSE_MS
+  const delay = (limits?.drainSeconds ?? LimitOptions.properties.drainSeconds.default) * 1000 + CLOSE_MS
   const { close } = closeWithGrace({ delay, logger, skip: ['unhandledRejection', 'uncaughtException', 'SIGHUP'] }, end)
   process.on('SIGHUP', () => {
     if (isTerminalGone()) close()

@@ -1,11 +1,10 @@
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { presentedKey, QUERY_KEY } from '../lib/access/api-keys.js'
 import { ClientSecrets } from '../lib/access/client-secrets.js'
+import { Gate } from '../lib/access/gate.js'
 import { isHostAllowed } from '../lib/access/hosts.js'
-import { Keyring, type Key } from '../lib/access/keyring.js'
+import { Keyring } from '../lib/access/keyring.js'
 import { readKeysFile, watchKeysFile } from '../lib/access/keys-file.js'
-import { isOriginAllowed } from '../lib/access/origins.js'
 import { Admissions } from '../lib/cluster/admission.js'
 import { RealtimeError } from '../lib/errors.js'
 import type { SessionUpdate } from '../lib/realtime/events/session-object.js'
@@ -57,40 +56,14 @@ export default fp(async function access (fastify) {
     })
   }
 
+  const gate = new Gate({ keyring, secrets, queryKeys, allowedOrigins })
   fastify.decorate('dramatisAdmit', async (request: FastifyRequest) => {
-    checkOrigin(request)
-    admit(request, keyring.find(shownKey(request)))
+    request.apiKey = gate.admit(request)
     if (request.apiKey !== null) await admissions.count(request.apiKey)
   })
-
   fastify.decorate('dramatisAdmitSession', async (request: FastifyRequest) => {
-    checkOrigin(request)
-    const shown = shownKey(request)
-    if (shown?.startsWith('ek_') !== true) {
-      admit(request, keyring.find(shown))
-      return
-    }
-    const secret = await secrets.find(shown)
-    // Where everybody may connect, a key that is over must still not open a session without its settings.
-    if (secret === null) throw new RealtimeError('invalid_api_key')
-    request.clientSecret = secret
-    // It counts as the key it was made with, and ends with it.
-    admit(request, secret.key === null ? null : keyring.named(secret.key))
-  })
-
-  function admit (request: FastifyRequest, key: Key | null): void {
-    if (key === null && !keyring.open) throw new RealtimeError('invalid_api_key')
+    const { key, secret } = await gate.admitSession(request)
     request.apiKey = key
-  }
-
-  function shownKey ({ headers, query }: FastifyRequest): string | null {
-    const shown = presentedKey(headers)
-    if (shown !== null || !queryKeys) return shown
-    const inQuery = (query as Record<string, unknown>)[QUERY_KEY]
-    return typeof inQuery === 'string' ? inQuery : null
-  }
-
-  function checkOrigin ({ headers, host }: FastifyRequest): void {
-    if (!isOriginAllowed(headers.origin, host, allowedOrigins)) throw new RealtimeError('origin_not_allowed')
-  }
+    request.clientSecret = secret
+  })
 }, { name: 'dramatis-access', fastify: '5.x', dependencies: ['dramatis-sessions', 'dramatis-cluster'] })
