@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -195,7 +195,22 @@ t.test('those who ask for the same engine share its threads, of which the second
   t.equal(host.threads, 4)
 })
 
-t.test('one of several threads that dies while it loads is unavailable to its streams, and the others go on', async t => {
+t.test('a worker that answers is kept, however long it has nothing to do', async t => {
+  let answers = 0
+  await new Promise<void>((resolve, reject) => {
+    const channel = openEcho({}, 600)('Echo', {
+      onMessages: messages => {
+        answers += messages.filter(({ op }) => op === 'count').length
+        if (answers === 3) resolve()
+      },
+      onLost: message => reject(new Error(message)),
+      onExit: () => {}
+    })
+    t.teardown(() => channel.terminate())
+  })
+})
+
+t.test('one of several threads that dies is unavailable to its streams if it was still loading, else it failed, and the others go on', async t => {
   const { path } = await startEngineHost(t, hosted)
   const exitIf = join(t.testdir(), 'broken')
   const thread = new EngineThread<string>('Echo', remoteEngines(path)('vad', { exitIf }, 2))
@@ -204,6 +219,13 @@ t.test('one of several threads that dies while it loads is unavailable to its st
   writeFileSync(exitIf, '')
   const [one, other] = [thread.open<string>('a', signal), thread.open<string>('b', signal)]
   await t.rejects(rest(other), { code: 'engine_unavailable', message: 'Echo: the worker ended with code 3' })
+  rmSync(exitIf)
+  const next = thread.open<string>('c', signal)
+  const output = next.output[Symbol.asyncIterator]()
+  next.send('1')
+  await output.next()
+  next.send('exit')
+  await t.rejects(output.next(), { code: 'engine_failed', message: 'Echo: the worker ended with code 3' })
   one.send('1')
   one.end()
   t.same(await rest(one), ['a1'])
