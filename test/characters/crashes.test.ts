@@ -1,15 +1,17 @@
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import t, { type Test } from 'tap'
+import { isBuilt, loader, moduleFile } from '../support/program.js'
 import { character, writeCast } from './casts.js'
 
-const library = join(import.meta.dirname, '../../lib/characters/library.ts')
+const library = pathToFileURL(moduleFile('lib/characters/library')).href
 
 /** What becomes of a process with a cast of these first lines, in which the embedder then does this. */
 async function embed (t: Test, before: string, embedder: string): Promise<{ code: number, stdout: string, stderr: string }> {
   const cast = writeCast(t, { 'a.ts': character('a', { before, body: 'Promise.reject(\'prompt\'); return \'\'' }) })
   const script = join(writeCast(t, {
-    'main.mts': `import { createCharacterLibrary } from '${library}'
+    'main.mjs': `import { createCharacterLibrary } from '${library}'
 const lines = []
 const log = (fields, message) => { console.log('told:', message); lines.push(message) }
 const library = createCharacterLibrary({ directory: '${cast}', log: { info: log, warn: log, error: log } })
@@ -22,9 +24,9 @@ await turns()
 console.log('alive')
 await library.close()
 `
-  }), 'main.mts')
+  }), 'main.mjs')
   return await new Promise(resolve => {
-    execFile(process.execPath, ['--import', 'tsx', script], { env: { ...process.env, NODE_OPTIONS: '' } }, (error, stdout, stderr) => {
+    execFile(process.execPath, [...isBuilt ? [] : loader, script], { env: { ...process.env, NODE_OPTIONS: '' } }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr })
     })
   })
@@ -99,7 +101,7 @@ t.test('what the embedder throws ends the process, as ever, also while a cast is
   const { code, stdout, stderr } = await embed(t, '', 'await prompt(); setTimeout(() => { throw new Error(\'embedder bug\') }); await new Promise(() => {})')
   t.equal(code, 1)
   t.notMatch(stdout, /alive|embedder/)
-  t.match(stderr, /main\.mts:\d+[\s\S]*embedder bug/)
+  t.match(stderr, /main\.mjs:\d+[\s\S]*embedder bug/)
   t.match(await embed(t, '', 'process.setUncaughtExceptionCaptureCallback(error => console.log(\'mine:\', error.message)); setTimeout(() => { throw new Error(\'bug\') }); await turns()'),
     { code: 0, stdout: /^mine: bug$/m })
 })

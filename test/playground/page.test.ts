@@ -9,7 +9,7 @@ import dramatis from '../../app.js'
 import { readPages } from '../../lib/page-files.js'
 import { v3 } from '../support/cards.js'
 import { castOf, characterSource } from '../support/casts.js'
-import { buildPages, chromiumPath, openBrowser, picture, skip } from '../support/browser.js'
+import { buildPages, chromiumPath, openBrowser, picture, skip, stillness } from '../support/browser.js'
 import { cannedEngines, calls, echo, says, type Script } from '../support/engines.js'
 import { startServer } from '../support/server.js'
 
@@ -56,23 +56,26 @@ t.test('the page', { skip, jobs: 3 }, async t => {
     t.same(await violations(page), [], 'before anything was said')
   })
 
-  for (const [where, look] of [['in the light', { scheme: 'light' }], ['in the dark', { scheme: 'dark' }], ['on a phone', { width: 390, height: 844 }]] as const) {
-    t.test(`it is usable without sight or mouse, ${where}`, async t => {
-      const server = await startServer(t, { playground, ...cannedEngines(withTool) })
+  t.test('it is usable without sight or mouse, in the light, in the dark, and on a phone', async t => {
+    const server = await startServer(t, { playground, ...cannedEngines(withTool) })
+    const { page, complaints } = await open(t, `${server.http}/`)
+    await write(page, 'Hello')
+    await page.getByText('You said: Hello').waitFor()
+    for (const [index, where] of ['in the light', 'in the dark', 'on a phone'].entries()) {
+      await page.emulateMedia({ colorScheme: where === 'in the dark' ? 'dark' : 'light' })
+      await page.setViewportSize(where === 'on a phone' ? { width: 390, height: 844 } : { width: 1440, height: 900 })
+      await stillness(page)
       // In the dark only the colours are others.
       const rules = where === 'in the dark' ? ['color-contrast'] : undefined
-      const { page, complaints } = await open(t, `${server.http}/`, look)
-      await write(page, 'Hello')
-      await page.getByText('You said: Hello').waitFor()
       await page.getByText('Settings', { exact: true }).click()
-      t.same(await violations(page, rules), [], 'settings open')
+      t.same(await violations(page, rules), [], `${where}, settings open`)
       await page.keyboard.press('Escape')
-      await page.locator('.rows button').first().click()
-      t.same(await violations(page, rules), [], 'in use')
-      t.notOk(await page.evaluate('document.documentElement.scrollWidth > innerWidth'), 'nothing is beyond the edge')
-      t.same(complaints, [])
-    })
-  }
+      await page.locator('.rows button').nth(index).click()
+      t.same(await violations(page, rules), [], `${where}, in use`)
+      t.notOk(await page.evaluate('document.documentElement.scrollWidth > innerWidth'), `${where}, nothing is beyond the edge`)
+    }
+    t.same(complaints, [])
+  })
 
   t.test('a tool is shown as it runs, and what went over the wire can be searched and read', async t => {
     const cast = { 'ada.ts': characterSource('Ada', 'tools: [{ name: \'bell\', description: \'Rings.\', parameters: { type: \'object\', properties: {} }, run: () => \'ding\' }],') }

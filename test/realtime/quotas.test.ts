@@ -10,6 +10,9 @@ import { startServer } from '../support/server.js'
 
 // What a session, and all sessions of a key, may load: each bound has a code of its own, and the session goes on with what it had.
 
+// Most of it is to wait until something has loaded for too long.
+t.jobs = 2
+
 const bearer = (key: string) => ({ authorization: `Bearer ${key}` })
 const inline = (name: string, prompt = '') => ({ name, instructions: { prompt } })
 const reload = (more: object) => ({ type: 'session.characters.reload', ...more })
@@ -28,7 +31,7 @@ async function start (t: Test, { keys, ...options }: DramatisOptions & { keys?: 
   return { server, root }
 }
 
-const quotas = { characters: 2, castBytes: 20_000, castSeconds: 2, inlineCharacters: 3, inlineBytes: 2000 }
+const quotas = { characters: 2, castBytes: 20_000, castSeconds: 1, inlineCharacters: 3, inlineBytes: 2000 }
 const refused: [object, { code: string, param: string }][] = [
   [{ directory: 'three' }, { code: 'too_many_characters', param: 'directory' }],
   [{ sources: ['default', { characters: [inline('A'), inline('B')] }] }, { code: 'too_many_characters', param: 'sources' }],

@@ -126,10 +126,14 @@ async function record (hears: (string | number)[]): Promise<Buffer> {
   return toWav(samples, 48_000)
 }
 
+/** Waits until what changes by and by has changed: colours take a moment. */
+export async function stillness (page: Page): Promise<void> {
+  await page.evaluate('Promise.allSettled(document.getAnimations().filter(({ effect }) => effect.getComputedTiming().endTime !== Infinity).map(({ finished }) => finished))')
+}
+
 /** Keeps a picture for the docs, when `SCREENSHOTS` is set. */
 export async function picture (page: Page, name: string): Promise<void> {
   if (!process.env.SCREENSHOTS) return
-  // Colours take a moment to change.
-  await page.evaluate('Promise.allSettled(document.getAnimations().filter(({ effect }) => effect.getComputedTiming().endTime !== Infinity).map(({ finished }) => finished))')
+  await stillness(page)
   await page.screenshot({ path: join(packageRoot, 'docs', 'images', `${name}.png`) })
 }
