@@ -25,6 +25,9 @@ export interface Module {
   fault: Fault | undefined
 }
 
+/** The way to a module; to undefined, if there is none or none of the graph. */
+type Load = () => Promise<Module | undefined>
+
 /** What modules are made with; one set a library. */
 export interface Workshop {
   readonly sources: Sources
@@ -73,17 +76,18 @@ export class ModuleGraph {
     return { module: module! }
   }
 
-  /** Loads modules and, wave by wave, all that they import. */
-  async grow (wave: (() => Promise<Module | undefined>)[]): Promise<void> {
-    const { share } = this.#workshop
-    const all: Module[] = []
+  /** Loads modules and all that they import, each as soon as it is known. */
+  async grow (loads: readonly Load[]): Promise<void> {
+    const all = new Set<Module>()
     const seen: SeenPaths = new Map()
-    while (wave.length > 0) {
-      const loaded = await Promise.all(wave.map(load => load()))
-      const fresh = [...new Set(loaded)].filter(module => module !== undefined && !all.includes(module)) as Module[]
-      all.push(...fresh)
-      wave = (await Promise.all(fresh.map(module => share.run(() => this.#linkModule(module, seen))))).flat()
+    const follow = async (load: Load): Promise<void> => {
+      const module = await load()
+      if (module === undefined || all.has(module)) return
+      all.add(module)
+      const imports = await this.#workshop.share.run(() => this.#linkModule(module, seen))
+      await Promise.all(imports.map(follow))
     }
+    await Promise.all(loads.map(follow))
     for (const module of all) await this.#checkNames(module)
   }
 
@@ -123,9 +127,9 @@ export class ModuleGraph {
   }
 
   /** Resolves the imports of a module; returns what is still to load. */
-  #linkModule (module: Module, seen: SeenPaths): (() => Promise<Module | undefined>)[] {
+  #linkModule (module: Module, seen: SeenPaths): Load[] {
     const { file } = module.source
-    const loads: (() => Promise<Module | undefined>)[] = []
+    const loads: Load[] = []
     if (module.links.size > 0) return loads
     for (const item of module.unit?.code.imports ?? []) {
       const { specifier } = item
