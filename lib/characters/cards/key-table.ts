@@ -10,6 +10,9 @@ const MAX_PATTERNS = 100
 /** Keys are told apart by how they are compared. */
 export type KeyKind = 'folded' | 'exact' | 'pattern'
 
+/** Finds the keys with these numbers. */
+interface Matcher { ids: readonly number[], matcher: KeyMatcher }
+
 /** All keys of a book, each once, and who finds them in a text. */
 export class KeyTable {
   /** Messages that are searched at most. */
@@ -19,8 +22,8 @@ export class KeyTable {
   readonly #keys: { key: string, kind: KeyKind, whole: boolean }[] = []
   readonly #patterns: { id: number, pattern: RegExp }[] = []
   readonly #broken = new Set<number>()
-  #folded = { ids: [] as number[], matcher: new KeyMatcher([]) }
-  #exact = this.#folded
+  /** Made for the first message that is searched: in a large cast most never hear one. */
+  #matchers: { folded: Matcher, exact: Matcher } | undefined
   #letters = 0
 
   /** Numbers of the keys; -1 for a pattern that is none. */
@@ -53,25 +56,25 @@ export class KeyTable {
     return id
   }
 
-  compile (book: Fields): void {
+  /** Throws a {@link CardProblem} for more than there may be. */
+  check (book: Fields): void {
     for (const { key, kind } of this.#keys) {
       const limit = kind === 'pattern' ? cardLimits.patternLength : cardLimits.keyLength
       if (key.length > limit) throw new CardProblem(`${book.name(['entries'])}: a ${kind === 'pattern' ? 'pattern' : 'key'} is longer than ${limit} characters.`)
     }
     if (this.#patterns.length > MAX_PATTERNS) throw new CardProblem(`${book.name(['entries'])}: ${this.#patterns.length} patterns, and may have ${MAX_PATTERNS}.`)
     if (this.#letters > MAX_KEY_LETTERS) throw new CardProblem(`${book.name(['entries'])}: all keys together are longer than ${MAX_KEY_LETTERS} characters.`)
-    const matcherOf = (wanted: KeyKind) => {
-      const ids = this.#keys.flatMap(({ kind }, id) => kind === wanted ? [id] : [])
-      return { ids, matcher: new KeyMatcher(ids.map(id => this.#keys[id]!.key)) }
-    }
-    this.#folded = matcherOf('folded')
-    this.#exact = matcherOf('exact')
+  }
+
+  #matcherOf (wanted: KeyKind): Matcher {
+    const ids = this.#keys.flatMap(({ kind }, id) => kind === wanted ? [id] : [])
+    return { ids, matcher: new KeyMatcher(ids.map(id => this.#keys[id]!.key)) }
   }
 
   /** @param guard if absent, patterns are not looked for */
   scan (text: string, guard?: (call: () => void) => void): Int32Array {
     const found = new Set<number>()
-    const look = ({ ids, matcher }: { ids: number[], matcher: KeyMatcher }, text: string) => {
+    const look = ({ ids, matcher }: Matcher, text: string) => {
       if (ids.length === 0) return
       matcher.scan(text, (place, end) => {
         const id = ids[place]!
@@ -80,8 +83,9 @@ export class KeyTable {
         if (!whole || (!isLetter(text[end - key.length - 1]) && !isLetter(text[end]))) found.add(id)
       })
     }
-    look(this.#folded, text.toLowerCase())
-    look(this.#exact, text)
+    const { folded, exact } = this.#matchers ??= { folded: this.#matcherOf('folded'), exact: this.#matcherOf('exact') }
+    look(folded, text.toLowerCase())
+    look(exact, text)
     if (guard !== undefined && this.#patterns.length > 0) this.#matchPatterns(text, found, guard)
     return Int32Array.from(found)
   }

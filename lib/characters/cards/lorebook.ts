@@ -51,7 +51,7 @@ export class Lorebook {
     this.#budget = Math.max(0, book.number('token_budget') ?? TOKEN_BUDGET)
     const scanDepth = book.number('scan_depth') ?? SCAN_DEPTH
     this.entries = book.objects('entries', cardLimits.entries).map(fields => readLoreEntry(fields, scanDepth, this.#keys)).filter(entry => entry !== undefined)
-    this.#keys.compile(book)
+    this.#keys.check(book)
     for (const entry of this.entries) {
       if (entry.constant || entry.decorations.always === true || entry.decorations.keep === true) this.#standing.push(entry)
       for (const id of entry.keys) (this.#byKey[id] ??= []).push(entry)
