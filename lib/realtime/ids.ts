@@ -1,7 +1,7 @@
 import { randomFillSync } from 'node:crypto'
 
 const ALPHABET = Buffer.from('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz')
-/** Random letters that no id has yet: every event needs one. */
+/** Random letters that no id has yet. */
 const pool = Buffer.alloc(4096)
 let next = 0
 let end = 0
