@@ -22,19 +22,13 @@ export default E
 `
 
 const define = Object.defineProperty
-/** One for all exports of all modules: a new one for each is a twentieth of the garbage of a session that opens. */
-const getter: PropertyDescriptor = { get: undefined, enumerable: true }
 
 /** Linking hands out real namespace objects, so the conversions have nothing to convert. */
 const ours: Record<string, unknown> = {
   __toESM: (namespace: object) => namespace,
   __toCommonJS: (exports: object) => exports,
   __export (target: object, getters: Record<string, () => unknown>) {
-    for (const name in getters) {
-      getter.get = getters[name]
-      define(target, name, getter)
-    }
-    getter.get = undefined
+    for (const name in getters) define(target, name, { get: getters[name]!, enumerable: true })
   },
   __reExport (target: object, namespace: Record<string, unknown>) {
     for (const name of Object.keys(namespace)) {
