@@ -363,8 +363,12 @@ t.test('while the engine process hangs new sessions are refused, those there are
   t.equal(machine.engines.length, 1)
   t.notSame(machine.engines, [hanging])
   for (const client of [...clients, await machine.connect()]) {
-    await client.update({ audio: { input: { turn_detection: null } } })
+    client.send({ type: 'session.update', session: { type: 'realtime', audio: { input: { turn_detection: null } } } })
     client.send({ type: 'input_audio_buffer.clear' })
+    // Who waited for voice detection longer than its deadline was told so, before it ended or after.
+    await client.settle()
+    t.equal(client.of('session.updated').at(-1)!.session.audio!.input!.turn_detection, null)
+    client.forget()
     t.equal(await talk(client), 'completed')
   }
 })
