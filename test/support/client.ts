@@ -73,8 +73,19 @@ export class TestClient {
   /** Says something in writing, asks for an answer, and returns what was answered. */
   async ask (text: string, response: Record<string, unknown> = { output_modalities: ['text'] }): Promise<string> {
     this.say(text)
-    this.send({ type: 'response.create', response })
-    return textOf((await this.next('response.done')).response)
+    return textOf(await this.respond(response))
+  }
+
+  /** Asks for an answer, and returns the response when it is done. */
+  async respond (response?: Record<string, unknown>): Promise<Of<'response.done'>['response']> {
+    this.send({ type: 'response.create', ...response === undefined ? {} : { response } })
+    return (await this.next('response.done')).response
+  }
+
+  /** An item, as the server has it. */
+  async retrieve (id: string): Promise<Of<'conversation.item.retrieved'>['item']> {
+    this.send({ type: 'conversation.item.retrieve', item_id: id })
+    return (await this.next('conversation.item.retrieved')).item
   }
 
   /** Appends audio to the input buffer in one event, or in one for every `chunkMs`. */
