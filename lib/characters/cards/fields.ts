@@ -15,7 +15,7 @@ export class Fields {
   /** Whether it says anything of this name. */
   has (key: string): boolean {
     const value = this.#value[key]
-    return value !== undefined && value !== null && Object.hasOwn(this.#value, key)
+    return value !== undefined && value !== null
   }
 
   isText (key: string): boolean {
@@ -35,7 +35,9 @@ export class Fields {
   }
 
   texts (key: string): string[] {
-    return this.list(key, cardLimits.list).map((value, index) => this.#checkText(value, key, index))
+    const values = this.list(key, cardLimits.list)
+    for (let index = 0; index < values.length; index++) this.#checkText(values[index], key, index)
+    return values as string[]
   }
 
   /** Text, or a list of texts as lines. */

@@ -25,6 +25,8 @@ export class KeyTable {
   /** Made for the first message that is searched: in a large cast most never hear one. */
   #matchers: { folded: Matcher, exact: Matcher } | undefined
   #letters = 0
+  /** Of the first key that is longer than one may be. */
+  #tooLong: KeyKind | undefined
 
   /** Numbers of the keys; -1 for a pattern that is none. */
   add (keys: readonly string[], kind: KeyKind, whole: boolean): number[] {
@@ -53,15 +55,14 @@ export class KeyTable {
     }
     this.#keys.push({ key, kind, whole })
     this.#letters += key.length
+    if (key.length > limitOf(kind)) this.#tooLong ??= kind
     return id
   }
 
   /** Throws a {@link CardProblem} for more than there may be. */
   check (book: Fields): void {
-    for (const { key, kind } of this.#keys) {
-      const limit = kind === 'pattern' ? cardLimits.patternLength : cardLimits.keyLength
-      if (key.length > limit) throw new CardProblem(`${book.name(['entries'])}: a ${kind === 'pattern' ? 'pattern' : 'key'} is longer than ${limit} characters.`)
-    }
+    const kind = this.#tooLong
+    if (kind !== undefined) throw new CardProblem(`${book.name(['entries'])}: a ${kind === 'pattern' ? 'pattern' : 'key'} is longer than ${limitOf(kind)} characters.`)
     if (this.#patterns.length > MAX_PATTERNS) throw new CardProblem(`${book.name(['entries'])}: ${this.#patterns.length} patterns, and may have ${MAX_PATTERNS}.`)
     if (this.#letters > MAX_KEY_LETTERS) throw new CardProblem(`${book.name(['entries'])}: all keys together are longer than ${MAX_KEY_LETTERS} characters.`)
   }
@@ -104,6 +105,10 @@ export class KeyTable {
       this.#broken.add(current)
     }
   }
+}
+
+function limitOf (kind: KeyKind): number {
+  return kind === 'pattern' ? cardLimits.patternLength : cardLimits.keyLength
 }
 
 function isLetter (char: string | undefined): boolean {

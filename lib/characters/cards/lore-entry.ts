@@ -45,8 +45,8 @@ export function readLoreEntry (fields: Fields, bookDepth: number, keyTable: KeyT
 
   const plain: KeyKind = exact ? 'exact' : 'folded'
   const add = (keys: readonly string[]): number[] => {
-    const patterns = isRegex ? keys : tavern === undefined ? [] : keys.filter(isTavernPattern)
-    if (patterns.length === 0) return keyTable.add(keys, plain, whole)
+    if (!isRegex && tavern === undefined) return keyTable.add(keys, plain, whole)
+    const patterns = isRegex ? keys : keys.filter(isTavernPattern)
     const words = isRegex ? [] : keys.filter(key => !isTavernPattern(key))
     return [...keyTable.add(words, plain, whole), ...keyTable.add(patterns, 'pattern', whole)]
   }
@@ -86,8 +86,11 @@ export function readLoreEntry (fields: Fields, bookDepth: number, keyTable: KeyT
 
 /** Keys are a list; some editors write them as text with commas. */
 function readKeys (fields: Fields, name: string): string[] {
-  const given = fields.isText(name) ? fields.text(name).split(',') : fields.texts(name)
-  const keys = given.map(key => key.trim()).filter(key => key !== '')
+  const keys: string[] = []
+  for (const given of fields.isText(name) ? fields.text(name).split(',') : fields.texts(name)) {
+    const key = given.trim()
+    if (key !== '') keys.push(key)
+  }
   if (keys.length > cardLimits.keys) throw new CardProblem(`${fields.name([name])}: ${keys.length} keys, and may have ${cardLimits.keys}.`)
   return keys
 }

@@ -34,29 +34,36 @@ export interface LoreScan {
   guard: (call: () => void) => void
 }
 
+interface LoreIndex {
+  /** Entries that are always looked at, whatever is said. */
+  readonly standing: readonly LoreEntry[]
+  /** Those that a key may bring in. */
+  readonly byKey: readonly (readonly LoreEntry[])[]
+  /** Places in the prompt. */
+  readonly order: ReadonlyMap<LoreEntry, number>
+}
+
 export class Lorebook {
   readonly entries: readonly LoreEntry[]
   readonly recursive: boolean
   readonly #budget: number
   readonly #keys: KeyTable
-  /** Entries without keys that are always looked at, and those that a key may bring in. */
-  readonly #standing: LoreEntry[] = []
-  readonly #byKey: LoreEntry[][] = []
   readonly #contentHits = new Map<LoreEntry, Int32Array>()
-  readonly #order: Map<LoreEntry, number>
+  /** Made for the first message that is searched: in a large cast most never hear one. */
+  #index: LoreIndex | undefined
 
   constructor (book: Fields) {
     this.#keys = new KeyTable()
     this.recursive = book.flag('recursive_scanning') ?? false
     this.#budget = Math.max(0, book.number('token_budget') ?? TOKEN_BUDGET)
     const scanDepth = book.number('scan_depth') ?? SCAN_DEPTH
-    this.entries = book.objects('entries', cardLimits.entries).map(fields => readLoreEntry(fields, scanDepth, this.#keys)).filter(entry => entry !== undefined)
-    this.#keys.check(book)
-    for (const entry of this.entries) {
-      if (entry.constant || entry.decorations.always === true || entry.decorations.keep === true) this.#standing.push(entry)
-      for (const id of entry.keys) (this.#byKey[id] ??= []).push(entry)
+    const entries: LoreEntry[] = []
+    for (const fields of book.objects('entries', cardLimits.entries)) {
+      const entry = readLoreEntry(fields, scanDepth, this.#keys)
+      if (entry !== undefined) entries.push(entry)
     }
-    this.#order = new Map([...this.entries].sort((a, b) => a.order - b.order).map((entry, index) => [entry, index]))
+    this.entries = entries
+    this.#keys.check(book)
   }
 
   /** The entries that belong into the prompt now, in the order of their insertion. */
@@ -71,8 +78,9 @@ export class Lorebook {
     const look = (entry: LoreEntry) => {
       if (!found.has(entry) && this.#belongs(entry, scan, depths)) found.add(entry)
     }
-    for (const entry of this.#standing) look(entry)
-    for (const id of [...depths.keys()]) this.#byKey[id]?.forEach(look)
+    const { standing, byKey } = this.#index ??= indexOf(this.entries)
+    for (const entry of standing) look(entry)
+    for (const id of [...depths.keys()]) byKey[id]?.forEach(look)
     if (this.recursive) this.#recurse(found, depths, look)
     for (const entry of found) memory.matched.add(entry)
     return this.#withinBudget([...found])
@@ -90,7 +98,7 @@ export class Lorebook {
           ids.push(id)
         }
       }
-      for (const id of ids) this.#byKey[id]?.forEach(look)
+      for (const id of ids) this.#index!.byKey[id]?.forEach(look)
       fresh = [...found].filter(entry => !before.has(entry))
     }
   }
@@ -115,7 +123,7 @@ export class Lorebook {
 
   /** What matters least goes first. */
   #withinBudget (found: LoreEntry[]): LoreEntry[] {
-    const byOrder = (a: LoreEntry, b: LoreEntry) => this.#order.get(a)! - this.#order.get(b)!
+    const byOrder = (a: LoreEntry, b: LoreEntry) => this.#index!.order.get(a)! - this.#index!.order.get(b)!
     let left = this.#budget
     const kept = found.sort((a, b) => b.priority - a.priority || byOrder(b, a)).filter(({ text }) => {
       const tokens = Math.ceil(text.length / 4)
@@ -141,5 +149,15 @@ export class Lorebook {
       this.#contentHits.set(entry, hits = this.#keys.scan(text))
     }
     return hits
+  }
+}
+
+function indexOf (entries: readonly LoreEntry[]): LoreIndex {
+  const byKey: LoreEntry[][] = []
+  for (const entry of entries) for (const id of entry.keys) (byKey[id] ??= []).push(entry)
+  return {
+    standing: entries.filter(({ constant, decorations }) => constant || decorations.always === true || decorations.keep === true),
+    byKey,
+    order: new Map([...entries].sort((a, b) => a.order - b.order).map((entry, index) => [entry, index]))
   }
 }
