@@ -1,9 +1,10 @@
-import t from 'tap'
-import { connect, inTurn, rateLimits, responseObject, text, told, tool, usage } from '../support/conversing.js'
-import { hang, says, toneTts } from '../support/engines.js'
+import t, { type Test } from 'tap'
+import { connect, inTurn, rateLimits, responseObject, text, told, tool, usage, userItem } from '../support/conversing.js'
+import { echo, hang, says, toneTts } from '../support/engines.js'
+import { listen, utterance, vad } from '../support/listening.js'
 import { latch, transcript } from '../support/transcript.js'
 
-// PROTOCOL section 7.8: what ends in the middle.
+// What ends in the middle: by the client (PROTOCOL section 7.8), or because somebody speaks.
 
 t.test('cancelling', async t => {
   t.test('before anything was said there is nothing between created and done', async t => {
@@ -125,5 +126,131 @@ t.test('cancelling', async t => {
     await client.ask('hi')
     const { id } = client.of('response.done')[0]!.response
     t.match(await client.fail({ type: 'response.cancel', response_id: id }), { code: 'response_cancel_not_active' })
+  })
+})
+
+t.test('interrupting by speech', async t => {
+  /** A client that has heard a sentence of 27 letters, of which the model goes on. */
+  const speaking = async (t: Test, input: object = {}) => {
+    const session = await listen(t, {
+      input,
+      modality: 'audio',
+      script: inTurn(async function * (request, signal) {
+        yield { type: 'text', delta: 'This is the first sentence. And this' }
+        yield await hang(signal)
+      }, echo)
+    })
+    session.client.say('Tell me.')
+    session.client.send({ type: 'response.create' })
+    await session.client.next('response.output_audio.delta', () => session.client.audio().length === 27 * 480)
+    return { ...session, from: session.client.events.length }
+  }
+  const turn = utterance(320, 640, 640)
+
+  t.test('speech ends the answer under way, in order, and a new turn follows', async t => {
+    const { client, from } = await speaking(t)
+    client.append(turn, 20)
+    const { response } = await client.next('response.done')
+    t.match(response, {
+      status: 'cancelled',
+      status_details: { type: 'cancelled', reason: 'turn_detected' },
+      output: [{ status: 'incomplete', content: [{ transcript: 'This is the first sentence.' }] }]
+    })
+    t.equal((await client.next('response.done')).response.status, 'completed')
+    t.same(client.types(from).slice(0, 13), [
+      'input_audio_buffer.speech_started',
+      'response.output_audio.done', 'response.output_audio_transcript.done', 'response.content_part.done',
+      'conversation.item.done', 'response.output_item.done', 'response.done', 'rate_limits.updated',
+      'input_audio_buffer.speech_stopped', 'input_audio_buffer.committed', 'conversation.item.added', 'conversation.item.done', 'response.created'
+    ])
+  })
+
+  t.test('nothing of the old answer is sent after', async t => {
+    const { client } = await speaking(t)
+    client.append(turn)
+    const { response } = await client.next('response.done')
+    const end = client.events.findIndex(event => event.type === 'response.done')
+    await client.next('response.done')
+    t.notOk(client.events.slice(end + 1).some(event => 'response_id' in event && event.response_id === response.id))
+  })
+
+  t.test('the client can then say how much was heard', async t => {
+    const { client, llm } = await speaking(t)
+    client.append(turn)
+    const { response } = await client.next('response.done')
+    await client.next('response.done')
+    client.send({ type: 'conversation.item.truncate', item_id: response.output[0]!.id, content_index: 0, audio_end_ms: 27 * 20 - 100 })
+    await client.next('conversation.item.truncated')
+    await client.ask('Go on.')
+    t.match(llm.requests.at(-1)!.messages[2], { role: 'assistant', content: 'This is the first' })
+  })
+
+  t.test('before anything was said, there is no output', async t => {
+    const { client } = await listen(t, { script: async function * (request, signal) { yield await hang(signal) } })
+    client.say('Tell me.')
+    client.send({ type: 'response.create' })
+    await client.next('response.created')
+    client.append(turn)
+    t.match((await client.next('response.done')).response, { status: 'cancelled', status_details: { reason: 'turn_detected' }, output: [] })
+  })
+
+  t.test('an answer out of band goes on', async t => {
+    const { opened, open } = latch()
+    const { client } = await listen(t, {
+      script: async function * (request) {
+        if (request.messages.at(-1)!.content !== 'aside') return yield * echo(request, new AbortController().signal) as Iterable<never>
+        await opened
+        yield * says('Aside.')
+      }
+    })
+    client.send({ type: 'response.create', response: { conversation: 'none', input: [userItem('aside')] } })
+    const { response: { id } } = await client.next('response.created')
+    client.append(turn)
+    t.not((await client.next('response.done')).response.id, id)
+    open()
+    t.match((await client.next('response.done')).response, { id, status: 'completed' })
+  })
+
+  t.test('without interrupt_response the answer goes on, and the turn is answered after it', async t => {
+    const { opened, open } = latch()
+    const { client, from } = await listen(t, {
+      input: vad({ interrupt_response: false }),
+      script: inTurn(async function * () {
+        yield { type: 'text', delta: 'One' }
+        await opened
+        yield * says(' two.')
+      }, echo)
+    })
+    client.say('Count.')
+    client.send({ type: 'response.create' })
+    await client.next('response.output_text.delta')
+    client.append(turn)
+    await client.next('input_audio_buffer.committed')
+    await client.next('conversation.item.done')
+    t.equal(client.of('response.created').length, 1)
+    open()
+    t.match((await client.next('response.done')).response, { status: 'completed', output: [{ content: [{ text: 'One two.' }] }] })
+    t.match((await client.next('response.done')).response, { status: 'completed', output: [{ content: [{ text: 'You said: 1452 ms of audio' }] }] })
+    t.equal(client.types(from).filter(type => type === 'error').length, 0)
+  })
+
+  t.test('with neither, there are only events and an item', async t => {
+    const { client, from } = await speaking(t, vad({ interrupt_response: false, create_response: false }))
+    client.append(turn)
+    await client.next('conversation.item.done')
+    await client.settle()
+    t.same(client.types(from), [
+      'input_audio_buffer.speech_started', 'input_audio_buffer.speech_stopped', 'input_audio_buffer.committed', 'conversation.item.added', 'conversation.item.done'
+    ])
+  })
+
+  t.test('a turn that waits is forgotten when the client cancels', async t => {
+    const { client } = await speaking(t, vad({ interrupt_response: false }))
+    client.append(turn)
+    await client.next('input_audio_buffer.committed')
+    client.send({ type: 'response.cancel' })
+    await client.next('response.done')
+    await client.settle()
+    t.equal(client.of('response.created').length, 1)
   })
 })

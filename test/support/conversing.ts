@@ -1,19 +1,17 @@
-import t, { type Test } from 'tap'
+import type { Test } from 'tap'
 import type { SttEngine, TtsEngine } from '../../lib/engines/engine.js'
 import type { Item } from '../../lib/realtime/events/items.js'
-import { characterSource } from './casts.js'
+import { nobody } from './casts.js'
 import type { TestClient } from './client.js'
 import { cannedEngines, echo, type Script } from './engines.js'
 import { startServer } from './server.js'
 
 // What the tests of PROTOCOL section 7 share.
 
-const nobody = t.testdir({ 'nobody.ts': characterSource('Nobody') })
-
 /** A client whose model follows a script, in a session without a character. */
 export async function connect (t: Test, script: Script = echo, engines: { stt?: SttEngine, tts?: TtsEngine } = {}) {
   const canned = { ...cannedEngines(script), ...engines }
-  const server = await startServer(t, { ...canned, characters: { directory: nobody, default: null } })
+  const server = await startServer(t, { ...canned, characters: nobody })
   const client = await server.connect()
   return { client, server, llm: canned.llm }
 }
