@@ -1,6 +1,7 @@
 import t from 'tap'
 import { Overload } from '../lib/overload.js'
 import type { SpeechFrame } from '../lib/engines/engine.js'
+import { nobody } from './support/casts.js'
 import { cannedEngines, tone } from './support/engines.js'
 import { startServer } from './support/server.js'
 import { latch } from './support/transcript.js'
@@ -35,7 +36,7 @@ t.test('while a local engine is behind, new sessions are refused, and taken when
   const behind = latch()
   const server = await startServer(t, {
     ...canned,
-    characters: { default: null },
+    characters: nobody,
     limits: { engineLagMs: 200 },
     vad: {
       name: 'local',

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { nobody } from '../support/casts.js'
 import { startChatServer, type ChatStep } from '../support/chat-server.js'
 import { ANSWER, surviveFault } from '../support/cuts.js'
 import { cannedEngines, says } from '../support/engines.js'
@@ -10,7 +11,7 @@ import { startServer } from '../support/server.js'
 for (const stage of stages) {
   t.test(`whatever becomes of ${stage}, the next turn is answered`, async t => {
     const saboteur = new Saboteur()
-    const server = await startServer(t, { ...saboteur.wrap(cannedEngines(() => says(ANSWER))), characters: { default: null } })
+    const server = await startServer(t, { ...saboteur.wrap(cannedEngines(() => says(ANSWER))), characters: nobody })
     const client = await server.connect()
     for (const manner of manners) {
       // The ears of the tests say two things in all.
@@ -28,7 +29,7 @@ for (const stage of stages) {
 t.test('wherever the connection to a model is cut, the next turn is answered', async t => {
   const chat = await startChatServer()
   t.teardown(() => chat.close())
-  const server = await startServer(t, { characters: { default: null }, llm: { baseUrl: chat.url, model: 'test-model', retries: 0, stallTimeoutMs: 1000, firstResultTimeoutMs: 1000 } })
+  const server = await startServer(t, { characters: nobody, llm: { baseUrl: chat.url, model: 'test-model', retries: 0, stallTimeoutMs: 1000, firstResultTimeoutMs: 1000 } })
   const client = await server.connect()
   const whole: ChatStep[] = [{ text: 'One.' }, { text: ' Two.' }, { text: ' Three.' }, { finish: 'stop' }]
   const cuts: ChatStep[] = ['drop', 'stall', { raw: 'data: {"choices":[{"delta":{"content":' }, { raw: '<html>502</html>\n\n' }, { raw: 'data: nonsense\n\n' }, 'done']

@@ -1,6 +1,7 @@
 import { RealtimeAgent, RealtimeSession, tool, type RealtimeItem } from '@openai/agents-realtime'
 import t, { type Test } from 'tap'
 import { z } from 'zod'
+import { nobody } from '../support/casts.js'
 import { cannedEngines, endless, says, tone, type Script } from '../support/engines.js'
 import { Inbox } from '../support/inbox.js'
 import { startServer } from '../support/server.js'
@@ -9,7 +10,7 @@ const key = 'sk-test'
 
 /** A session of the library in front of a server of its own; what either side emits comes to one inbox. */
 async function connect (t: Test, script: Script, tools: ReturnType<typeof tool>[] = [], config: object = {}) {
-  const server = await startServer(t, { apiKeys: [key], characters: { default: null }, ...cannedEngines(script) })
+  const server = await startServer(t, { apiKeys: [key], characters: nobody, ...cannedEngines(script) })
   const agent = new RealtimeAgent({ name: 'host', instructions: 'Be kind.', tools: tools as never[] })
   const session = new RealtimeSession(agent, { transport: 'websocket', model: 'gpt-realtime', config })
   const inbox = new Inbox()

@@ -3,6 +3,7 @@ import { initializeLogger, llm } from '@livekit/agents'
 import { realtime } from '@livekit/agents-plugin-openai'
 import { AudioFrame } from '@livekit/rtc-node'
 import t, { type Test } from 'tap'
+import { nobody } from '../support/casts.js'
 import { calls, cannedEngines, echo, endless, says, tone, type Script } from '../support/engines.js'
 import { Inbox } from '../support/inbox.js'
 import { startServer } from '../support/server.js'
@@ -14,7 +15,7 @@ initializeLogger({ pretty: false, level: 'silent' })
 
 async function connect (t: Test, script: Script = echo, options: object = {}) {
   const engines = cannedEngines(script)
-  const server = await startServer(t, { apiKeys: ['sk-test'], characters: { default: null }, ...engines })
+  const server = await startServer(t, { apiKeys: ['sk-test'], characters: nobody, ...engines })
   const connections = new Set<Socket>()
   server.app.server.on('connection', connection => connections.add(connection))
   const model = new realtime.RealtimeModel({ baseURL: `http://127.0.0.1:${server.port}/v1`, apiKey: 'sk-test', model: 'gpt-realtime', ...options })

@@ -1,5 +1,6 @@
 import { RealtimeClient } from 'openai-realtime-api'
 import t, { type Test } from 'tap'
+import { nobody } from '../support/casts.js'
 import { calls, cannedEngines, echo, endless, says, tone, type Script } from '../support/engines.js'
 import { Inbox } from '../support/inbox.js'
 import { startServer } from '../support/server.js'
@@ -8,7 +9,7 @@ import { startServer } from '../support/server.js'
 // not know makes it lose what comes after. It offers subprotocols where there is a native WebSocket.
 
 async function connect (t: Test, script: Script = echo, sessionConfig: object = {}) {
-  const server = await startServer(t, { apiKeys: ['sk-test'], characters: { default: null }, ...cannedEngines(script) })
+  const server = await startServer(t, { apiKeys: ['sk-test'], characters: nobody, ...cannedEngines(script) })
   const client = new RealtimeClient({ url: `ws://127.0.0.1:${server.port}/v1/realtime`, apiKey: 'sk-test', sessionConfig })
   const inbox = new Inbox()
   client.realtime.on('server.*', event => inbox.push(event as { type: string }))

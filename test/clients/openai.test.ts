@@ -10,6 +10,7 @@ import { OpenAIRealtimeWebSocket as GaNative } from 'openai-7/realtime/websocket
 import { OpenAIRealtimeWS as Ga7 } from 'openai-7/realtime/ws'
 import t, { type Test } from 'tap'
 import * as undici from 'undici'
+import { nobody } from '../support/casts.js'
 import { base64, calls, cannedEngines, echo, endless, says, tone, type Script } from '../support/engines.js'
 import { Inbox } from '../support/inbox.js'
 import { startLocalServer, startServer } from '../support/server.js'
@@ -59,7 +60,7 @@ const weather: Script = request => {
 
 for (const { version, Client, Ga, Beta } of clients) {
   t.test(`openai ${version}: a conversation in writing, aloud, with a tool and the extension`, async t => {
-    const server = await startServer(t, { apiKeys: [key], characters: { default: null }, ...cannedEngines(weather) })
+    const server = await startServer(t, { apiKeys: [key], characters: nobody, ...cannedEngines(weather) })
     const client = new Client({ apiKey: key, baseURL: baseURL(server.port) })
     const { inbox, next, send, rt } = drive(t, new Ga({ model: 'gpt-realtime', options: plain(server.port) }, client))
     t.equal((await next('session.created')).session.model, 'gpt-realtime')
@@ -103,7 +104,7 @@ for (const { version, Client, Ga, Beta } of clients) {
   })
 
   t.test(`openai ${version}: a spoken turn, cut short by the next`, async t => {
-    const server = await startServer(t, { characters: { default: null }, ...cannedEngines(endless) })
+    const server = await startServer(t, { characters: nobody, ...cannedEngines(endless) })
     const { next, send } = drive(t, new Ga({ model: 'm', options: plain(server.port) }, new Client({ apiKey: key, baseURL: baseURL(server.port) })))
     await next('session.created')
     send({ type: 'session.update', session: { type: 'realtime', audio: { input: { transcription: { model: 'whisper-1' } } } } })
@@ -125,7 +126,7 @@ for (const { version, Client, Ga, Beta } of clients) {
   })
 
   t.test(`openai ${version}: the class of the beta`, async t => {
-    const server = await startServer(t, { apiKeys: [key], characters: { default: null }, ...cannedEngines(weather) })
+    const server = await startServer(t, { apiKeys: [key], characters: nobody, ...cannedEngines(weather) })
     const { inbox, next, send } = drive(t, new Beta({ model: 'gpt-4o-realtime-preview', options: plain(server.port) }, new Client({ apiKey: key, baseURL: baseURL(server.port) })))
     t.match((await next('session.created')).session, { modalities: ['text', 'audio'], input_audio_format: 'pcm16' })
     await next('conversation.created')
@@ -143,7 +144,7 @@ for (const { version, Client, Ga, Beta } of clients) {
 }
 
 t.test('the native class shows its key as browsers do, in GA and beta', async t => {
-  const server = await startServer(t, { apiKeys: [key], characters: { default: null } })
+  const server = await startServer(t, { apiKeys: [key], characters: nobody })
   const client = new OpenAI7({ apiKey: key, baseURL: baseURL(server.port) })
   const ga = drive(t, new GaNative({ model: 'm' }, client))
   await ga.next('session.created')
@@ -162,7 +163,7 @@ t.test('the native class shows its key as browsers do, in GA and beta', async t 
 })
 
 t.test('ephemeral keys, made on a server and used in a browser', async t => {
-  const server = await startServer(t, { apiKeys: [key], characters: { default: null } })
+  const server = await startServer(t, { apiKeys: [key], characters: nobody })
   const owner = new OpenAI7({ apiKey: key, baseURL: baseURL(server.port) })
   const secret = await owner.realtime.clientSecrets.create({ session: { type: 'realtime', instructions: 'Be brief.', output_modalities: ['text'] } })
   t.match(secret, { value: /^ek_/, session: { type: 'realtime', instructions: 'Be brief.' } })
@@ -180,7 +181,7 @@ t.test('ephemeral keys, made on a server and used in a browser', async t => {
 })
 
 t.test('a dropped connection is taken up again: by the library itself, and with a query of one\'s own', async t => {
-  const server = await startServer(t, { apiKeys: [key], characters: { default: null } })
+  const server = await startServer(t, { apiKeys: [key], characters: nobody })
   const client = new OpenAI7({ apiKey: key, baseURL: baseURL(server.port) })
   let token = 'new'
   const { next, send, rt } = drive(t, new Ga7({

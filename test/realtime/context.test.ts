@@ -3,6 +3,7 @@ import type { DramatisOptions } from '../../app.js'
 import { createOpenAiLlm } from '../../lib/engines/openai/llm.js'
 import type { LoadedCharacter } from '../../lib/characters/loaded-character.js'
 import { makePrompt } from '../../lib/realtime/prompt.js'
+import { nobody } from '../support/casts.js'
 import { startChatServer } from '../support/chat-server.js'
 import { base64, cannedEngines, tone } from '../support/engines.js'
 import { startServer } from '../support/server.js'
@@ -11,7 +12,7 @@ const line = (number: number) => `${number}${' word'.repeat(79)}`.padEnd(400, '.
 
 async function connect (t: Test, options: DramatisOptions = {}, session: Record<string, unknown> = {}) {
   const engines = cannedEngines()
-  const server = await startServer(t, { ...engines, characters: { default: null }, ...options })
+  const server = await startServer(t, { ...engines, characters: nobody, ...options })
   const client = await server.connect()
   await client.update({ output_modalities: ['text'], instructions: 'Be brief.', ...session })
   /** Numbers of the user's lines that the model was sent last. */

@@ -3,6 +3,7 @@ import t, { type Test } from 'tap'
 import { createDecoder, createEncoder, decodeWhole, encodeWhole, loadFormats } from '../../lib/audio/formats.js'
 import { concat } from '../../lib/audio/pcm.js'
 import type { SttEngine } from '../../lib/engines/engine.js'
+import { nobody } from '../support/casts.js'
 import { base64, cannedEngines } from '../support/engines.js'
 import { startServer } from '../support/server.js'
 
@@ -40,7 +41,7 @@ function hearing (): SttEngine & { heard: Int16Array[] } {
 
 async function connect (t: Test, session: Record<string, unknown>) {
   const stt = hearing()
-  const server = await startServer(t, { ...cannedEngines(), stt, characters: { default: null } })
+  const server = await startServer(t, { ...cannedEngines(), stt, characters: nobody })
   const client = await server.connect()
   const updated = await client.update(session)
   return { client, stt, updated }

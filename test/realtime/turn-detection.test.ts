@@ -5,6 +5,7 @@ import type { SttEngine } from '../../lib/engines/engine.js'
 import { createKyutaiStt } from '../../lib/engines/kyutai/stt.js'
 import { completeness } from '../../lib/realtime/end-of-turn.js'
 import { IdleWatch } from '../../lib/realtime/idle-watch.js'
+import { nobody } from '../support/casts.js'
 import { cannedEngines, tone } from '../support/engines.js'
 import { startMoshiServer } from '../support/moshi-server.js'
 import { startServer } from '../support/server.js'
@@ -23,7 +24,7 @@ function guessing (tentative: string): SttEngine {
 
 async function connect (t: Test, detection: Record<string, unknown>, stt: SttEngine = cannedEngines().stt) {
   const engines = { ...cannedEngines(), stt }
-  const server = await startServer(t, { ...engines, characters: { default: null } })
+  const server = await startServer(t, { ...engines, characters: nobody })
   const client = await server.connect()
   await client.update({ output_modalities: ['text'], audio: { input: { turn_detection: detection } } })
   return { client, engines }
