@@ -9,6 +9,7 @@ const event = (fields: Record<string, Shape> = {}, optional: Record<string, Shap
 const obfuscation = { obfuscation: string }
 const placed = { previous_item_id: nullable(string), item }
 const ofTranscript = { item_id: string, content_index: integer }
+const logprobs = nullable(array(object({ token: string, logprob: number, bytes: array(integer) })))
 const transcriptionUsage = tagged('type', {
   tokens: object({ input_tokens: integer, output_tokens: integer, total_tokens: integer }),
   duration: object({ seconds: number })
@@ -26,8 +27,8 @@ export const events: Readonly<Record<string, Shape>> = {
   'conversation.item.retrieved': event({ item: retrievedItem }),
   'conversation.item.deleted': event({ item_id: string }),
   'conversation.item.truncated': event({ ...ofTranscript, audio_end_ms: integer }),
-  'conversation.item.input_audio_transcription.delta': event({ ...ofTranscript, delta: string }, obfuscation),
-  'conversation.item.input_audio_transcription.completed': event({ ...ofTranscript, transcript: string, usage: transcriptionUsage }),
+  'conversation.item.input_audio_transcription.delta': event({ ...ofTranscript, delta: string }, { ...obfuscation, logprobs }),
+  'conversation.item.input_audio_transcription.completed': event({ ...ofTranscript, transcript: string, usage: transcriptionUsage }, { logprobs }),
   'conversation.item.input_audio_transcription.failed': event({ ...ofTranscript, error: object({ message: string }) }),
   'conversation.item.input_audio_transcription.segment': event({ ...ofTranscript, id: string, text: string, speaker: string, start: number, end: number }),
   'input_audio_buffer.committed': event({ previous_item_id: nullable(string), item_id: string }),

@@ -57,6 +57,15 @@ export interface VadEngine extends Engine {
   detect (audio: AsyncIterable<Int16Array>, options: { signal: AbortSignal }): AsyncIterable<SpeechFrame>
 }
 
+/** How sure recognition is of a token: a word, or a part of one. */
+export interface TokenLogprob {
+  token: string
+  /** Natural logarithm of its probability: 0 is certain. */
+  logprob: number
+  /** Its UTF-8: a letter may be cut in two. */
+  bytes: number[]
+}
+
 export interface TranscriptChunk {
   /** Text recognised since the last chunk, never taken back; the concatenation of all is the transcript. */
   delta: string
@@ -64,6 +73,8 @@ export interface TranscriptChunk {
   tentative?: string | undefined
   /** 0..1, how likely the speaker is done, from engines that can tell; then it decides when the turn ends, not the words. */
   pause?: number | undefined
+  /** Of the tokens recognised since the last chunk that had any, from engines that can tell and were asked. */
+  logprobs?: TokenLogprob[] | undefined
 }
 
 export interface SttOptions {
@@ -73,6 +84,8 @@ export interface SttOptions {
   /** Words to expect. */
   prompt?: string | undefined
   model?: string | undefined
+  /** Whether somebody reads the log probabilities of the tokens. Default false. */
+  logprobs?: boolean | undefined
 }
 
 export interface SttEngine extends Engine {

@@ -1,5 +1,5 @@
 import type { FormatName } from '../audio/formats.js'
-import type { SttEngine, VadEngine } from '../engines/engine.js'
+import type { SttEngine, TranscriptChunk, VadEngine } from '../engines/engine.js'
 import type { InputTranscription, TurnDetection } from './events/session-object.js'
 import { RealtimeError } from '../errors.js'
 import { InputAudio, toMilliseconds, toSamples } from './input-audio.js'
@@ -12,10 +12,12 @@ const KEPT_MS = 2000
 const MIN_COMMIT_MS = 100
 
 export interface ListenerHooks {
+  /** Whether log probabilities are wanted of an utterance that begins now. */
+  readonly logprobs: boolean
   speechStarted (startMs: number, itemId: string): void
   speechStopped (endMs: number, itemId: string): void
   /** Words of an utterance as they are recognised, maybe while it is still being spoken. */
-  heard (itemId: string, delta: string): void
+  heard (itemId: string, chunk: TranscriptChunk): void
   /** The utterance is whole: it becomes an item. `byVoice` if silence ended it, not the client. */
   committed (utterance: Utterance, byVoice: boolean): void
   /** Voice detection broke; it is tried again with the next audio. */
@@ -199,15 +201,16 @@ export class Listener {
   }
 
   #begin (position: number): Utterance {
-    return this.#recognise(position, (itemId, delta) => this.#hooks.heard(itemId, delta))
+    return this.#recognise(position, (itemId, chunk) => this.#hooks.heard(itemId, chunk), this.#hooks.logprobs)
   }
 
-  #recognise (position: number, heard: (itemId: string, delta: string) => void): Utterance {
+  #recognise (position: number, heard: (itemId: string, chunk: TranscriptChunk) => void, logprobs = false): Utterance {
     const { transcription, language } = this.#settings
     const utterance = new Utterance(this.#stt, position, {
       language: languageOf(transcription) ?? language ?? undefined,
       prompt: wordsOf(transcription),
-      model: transcription?.model
+      model: transcription?.model,
+      logprobs
     }, heard, this.#recordingBytes)
     this.#recognising.add(utterance)
     utterance.transcript.catch(() => {}).finally(() => this.#recognising.delete(utterance))

@@ -1,4 +1,4 @@
-import { EngineError } from '../engines/engine.js'
+import { EngineError, type TokenLogprob, type TranscriptChunk } from '../engines/engine.js'
 import { RealtimeError } from '../errors.js'
 import type { Entry } from './conversation.js'
 import { continueAs, type HandOver } from './hand-over.js'
@@ -37,9 +37,14 @@ export class Turns implements ListenerHooks {
     this.#session.outbox.send({ type: 'input_audio_buffer.speech_stopped', audio_end_ms: endMs, item_id: itemId })
   }
 
-  heard (itemId: string, delta: string): void {
+  get logprobs (): boolean {
+    const { transcribes, settings } = this.#session
+    return transcribes && settings.include?.includes('item.input_audio_transcription.logprobs') === true
+  }
+
+  heard (itemId: string, { delta, logprobs }: TranscriptChunk): void {
     if (!this.#session.transcribes) return
-    this.#session.outbox.send({ type: 'conversation.item.input_audio_transcription.delta', item_id: itemId, content_index: 0, delta })
+    this.#session.outbox.send({ type: 'conversation.item.input_audio_transcription.delta', item_id: itemId, content_index: 0, delta, ...this.#asked(logprobs) })
   }
 
   committed (utterance: Utterance, byVoice: boolean): void {
@@ -123,6 +128,11 @@ export class Turns implements ListenerHooks {
     return entry
   }
 
+  /** Engines may say unasked how sure they are. */
+  #asked (logprobs: TokenLogprob[] | undefined): { logprobs?: TokenLogprob[] } {
+    return logprobs === undefined || !this.logprobs ? {} : { logprobs }
+  }
+
   /** Brings the words to the item and to the client. */
   #transcribe (utterance: Utterance, entry: Entry, seconds = Math.ceil(utterance.recording.durationMs / 1000)): void {
     const session = this.#session
@@ -132,7 +142,7 @@ export class Turns implements ListenerHooks {
       delete entry.transcribed
       session.conversation.finish(entry)
       if (!session.transcribes) return
-      session.outbox.send({ type: 'conversation.item.input_audio_transcription.completed', ...of, transcript, usage: { type: 'duration', seconds } })
+      session.outbox.send({ type: 'conversation.item.input_audio_transcription.completed', ...of, transcript, usage: { type: 'duration', seconds }, ...this.#asked(utterance.logprobs) })
     }, error => {
       if (!session.closed) {
         session.conversation.finish(entry)

@@ -1,5 +1,5 @@
 import { Channel } from '../channel.js'
-import type { SttEngine, SttOptions } from '../engines/engine.js'
+import type { SttEngine, SttOptions, TokenLogprob, TranscriptChunk } from '../engines/engine.js'
 import { createId } from './ids.js'
 import { Recording } from './recording.js'
 
@@ -10,6 +10,8 @@ export class Utterance {
   /** Where it begins. */
   readonly start: number
   readonly recording: Recording
+  /** Of all its tokens so far; undefined if the engine gave none. */
+  logprobs: TokenLogprob[] | undefined
   /** Settles with all its words, some time after {@link Utterance.end}; rejects if recognition fails. */
   readonly transcript: Promise<string>
   readonly #audio = new Channel<Int16Array>()
@@ -26,7 +28,7 @@ export class Utterance {
    * @param heard called with each piece of the transcript as it becomes sure
    * @param maxBytes of its recording, over which that is not kept
    */
-  constructor (stt: SttEngine | null, position: number, options: Omit<SttOptions, 'signal'>, heard: (itemId: string, delta: string) => void, maxBytes: number) {
+  constructor (stt: SttEngine | null, position: number, options: Omit<SttOptions, 'signal'>, heard: (itemId: string, chunk: TranscriptChunk) => void, maxBytes: number) {
     this.start = position
     this.#fed = position
     this.recording = new Recording(maxBytes)
@@ -75,14 +77,16 @@ export class Utterance {
     this.#audio.end()
   }
 
-  async #recognise (stt: SttEngine, options: Omit<SttOptions, 'signal'>, heard: (itemId: string, delta: string) => void): Promise<string> {
+  async #recognise (stt: SttEngine, options: Omit<SttOptions, 'signal'>, heard: (itemId: string, chunk: TranscriptChunk) => void): Promise<string> {
     const { signal } = this.#abort
-    for await (const { delta, tentative = '', pause } of stt.transcribe(this.#audio, { ...options, signal })) {
+    for await (const chunk of stt.transcribe(this.#audio, { ...options, signal })) {
+      const { delta, tentative = '', pause, logprobs } = chunk
       signal.throwIfAborted()
       this.#sure += delta
       this.#tentative = tentative
       this.#pause = pause ?? this.#pause
-      if (delta !== '') heard(this.itemId, delta)
+      if (logprobs !== undefined) (this.logprobs ??= []).push(...logprobs)
+      if (delta !== '') heard(this.itemId, chunk)
     }
     signal.throwIfAborted()
     return this.#sure

@@ -252,6 +252,17 @@ t.test('an engine that speaks garbage fails that stream with a line of its own',
   t.equal(guard.streams, 0)
 })
 
+t.test('log probabilities that are none are garbage too', async t => {
+  const fine = { token: 'Hi', logprob: -0.5, bytes: [72, 105] }
+  const hear = (logprobs: unknown) => collect(guarded({
+    stt: { ...countingStt(), async * transcribe () { yield { delta: 'Hi', logprobs: logprobs as [] } } }
+  }).engines.stt.transcribe(audio(tone(100)), { signal: signal() }))
+  t.strictSame(await hear([fine, fine]), [{ delta: 'Hi', logprobs: [fine, fine] }])
+  for (const bad of [null, 'high', fine, [null], [fine, { ...fine, token: undefined }], [{ ...fine, logprob: -Infinity }], [{ ...fine, bytes: undefined }], [{ ...fine, bytes: [256] }], [{ ...fine, bytes: [-1] }], [{ ...fine, bytes: [0.5] }]]) {
+    await t.rejects(hear(bad), { name: 'EngineError', code: 'engine_failed', message: /no log probability/ }, JSON.stringify(bad))
+  }
+})
+
 t.test('another attempt', async t => {
   t.test('hears the whole utterance, and speaks the whole text', async t => {
     let asked = 0

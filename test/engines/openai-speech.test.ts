@@ -8,8 +8,9 @@ import { createOpenAiTts, type OpenAiTtsOptions } from '../../lib/engines/openai
 import { pcm, startAudioServer, type AudioScript, type AudioStep } from '../support/audio-server.js'
 import { clips, readClip } from '../support/wav.js'
 
-const said = (text: string): AudioStep => ({ event: { type: 'transcript.text.delta', delta: text } })
-const done = (text: string): AudioStep => ({ event: { type: 'transcript.text.done', text } })
+const said = (text: string, more = {}): AudioStep => ({ event: { type: 'transcript.text.delta', delta: text, ...more } })
+const done = (text: string, more = {}): AudioStep => ({ event: { type: 'transcript.text.done', text, ...more } })
+const sure = (token: string, logprob: number) => ({ token, logprob, bytes: [...Buffer.from(token)] })
 const tone = (ms: number) => new Int16Array(24 * ms).fill(2000)
 
 async function setUpStt (t: Test, options: OpenAiSttOptions = {}) {
@@ -81,6 +82,79 @@ t.test('hearing', async t => {
       const { server, hear } = await setUpStt(t)
       server.script(script)
       t.equal(await words(hear()), 'Good morning.')
+    })
+  }
+
+  const [good, morning] = [sure('Good', -0.1), sure(' morning', -2.5)]
+  for (const [name, script, expected] of [
+    ['a stream', { steps: [said('Good', { logprobs: [good] }), said(' morning', { logprobs: [morning] }), done('Good morning', { logprobs: [good, morning] })] },
+      [{ delta: 'Good', logprobs: [good] }, { delta: ' morning', logprobs: [morning] }]],
+    ['a stream that has them at its end', { steps: [said('Good'), said(' morning'), done('Good morning', { logprobs: [good, morning] })] },
+      [{ delta: 'Good' }, { delta: ' morning' }, { delta: '', logprobs: [good, morning] }]],
+    ['a whole that says more than its pieces', { steps: [said('Good', { logprobs: [good] }), done('Good morning', { logprobs: [good, morning] })] },
+      [{ delta: 'Good', logprobs: [good] }, { delta: ' morning', logprobs: [morning] }]],
+    ['a plain answer', { body: { text: 'Good morning', logprobs: [good, morning] } }, [{ delta: 'Good morning', logprobs: [good, morning] }]],
+    ['a server that leaves out the bytes', { body: { text: 'Schön', logprobs: [{ token: 'Schön', logprob: -1 }] } }, [{ delta: 'Schön', logprobs: [sure('Schön', -1)] }]],
+    ['a server that has none', { body: { text: 'Good morning', logprobs: null } }, [{ delta: 'Good morning' }]]
+  ] satisfies [string, AudioScript, TranscriptChunk[]][]) {
+    t.test(`log probabilities that are wanted are asked for, and those of ${name} come once`, async t => {
+      const { server, hear } = await setUpStt(t)
+      server.script(script)
+      t.strictSame(await collect(hear({ logprobs: true })), expected)
+      t.equal(server.requests[0]!.fields['include[]'], 'logprobs')
+    })
+  }
+
+  t.test('log probabilities that nobody wants are not asked for, nor looked at', async t => {
+    const { server, hear } = await setUpStt(t)
+    server.script({ body: { text: 'Good', logprobs: 'high' } }, { steps: [said('Good', { logprobs: [{}] })] })
+    for (const wanted of [{}, { logprobs: false }]) t.strictSame(await collect(hear(wanted)), [{ delta: 'Good' }])
+    for (const { fields } of server.requests) t.notOk(Object.keys(fields).some(key => key.startsWith('include')))
+  })
+
+  for (const [status, message] of [[400, 'Unrecognized request argument supplied: include'], [422, 'logprobs: not with this model']] as const) {
+    t.test(`a server that refuses log probabilities (${status}) is asked without, from then on at once`, async t => {
+      const { server, hear } = await setUpStt(t)
+      server.models = ['test-model', 'other']
+      server.script({ status, body: { error: { message } } })
+      for (let i = 0; i < 2; i++) t.equal(await words(hear({ logprobs: true }, tone(1000))), 'Hello there.')
+      t.same(server.requests.map(({ fields }) => fields['include[]']), ['logprobs', undefined, undefined])
+      t.equal(server.requests[1]!.fields.file.size, server.requests[0]!.fields.file.size)
+    })
+  }
+
+  t.test('what one model refuses another is still asked for', async t => {
+    const { server, stt, hear } = await setUpStt(t)
+    server.models = ['test-model', 'other']
+    await stt.start?.()
+    server.script({ status: 400, body: { error: { message: 'no logprobs' } } })
+    await words(hear({ logprobs: true }))
+    await words(hear({ logprobs: true, model: 'other' }))
+    t.same(server.requests.map(({ fields }) => [fields.model, fields['include[]']]), [['test-model', 'logprobs'], ['test-model', undefined], ['other', 'logprobs']])
+  })
+
+  for (const [name, error, requests] of [
+    ['of another reason', { status: 400, body: { error: { message: 'no such language' } } }, 1],
+    ['of no reason that may lie in the request', { status: 500, body: { error: { message: 'include failed' } } }, 1],
+    ['that did not lie in them', { status: 400, body: { error: { message: 'include some sound' } } }, 2]
+  ] satisfies [string, AudioScript, number][]) {
+    t.test(`a refusal ${name} is a fault, and the next utterance is asked for them again`, async t => {
+      const { server, hear } = await setUpStt(t)
+      server.script(...Array.from({ length: requests }, () => error))
+      await faultOf(words(hear({ logprobs: true })))
+      t.equal(server.requests.length, requests)
+      await words(hear({ logprobs: true }))
+      t.equal(server.requests[requests]!.fields['include[]'], 'logprobs')
+    })
+  }
+
+  for (const logprobs of ['high', [null], [{ token: 5, logprob: -1 }], [{ token: 'Good', logprob: '-1' }]]) {
+    t.test(`log probabilities that are ${JSON.stringify(logprobs)} are one line`, async t => {
+      const { server, hear } = await setUpStt(t)
+      server.script({ body: { text: 'Good', logprobs } }, { steps: [said('Good', { logprobs })] })
+      for (let i = 0; i < 2; i++) {
+        t.match(await faultOf(words(hear({ logprobs: true }))), { code: 'engine_failed', message: /is not a transcript\.$/ })
+      }
     })
   }
 

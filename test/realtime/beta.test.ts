@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
 import type { DramatisOptions } from '../../app.js'
+import type { SttEngine } from '../../lib/engines/engine.js'
 import { asksForBeta } from '../../lib/realtime/dialects/beta.js'
 import { characterSource } from '../support/casts.js'
 import { startChatServer } from '../support/chat-server.js'
@@ -129,6 +130,22 @@ t.test('a text turn has the events of beta, in its order', async t => {
 
   client.send({ type: 'response.create' })
   t.equal((await client.next('response.created')).response.temperature, 0.8, 'the next response has the session\'s again')
+})
+
+t.test('a transcript has log probabilities where the session includes them', async t => {
+  const sure = { token: 'Hi', logprob: -0.5, bytes: [72, 105] }
+  const stt: SttEngine = { name: 'sure', async * transcribe (audio, { logprobs }) { yield { delta: 'Hi', ...logprobs ? { logprobs: [sure] } : {} } } }
+  const client = await connect(t, { ...noCharacter, ...cannedEngines(), stt })
+  await client.next('conversation.created')
+  for (const include of [undefined, ['item.input_audio_transcription.logprobs']]) {
+    client.send({ type: 'session.update', session: { input_audio_transcription: { model: 'whisper-1' }, turn_detection: null, ...include && { include } } })
+    await client.next('session.updated')
+    client.send({ type: 'input_audio_buffer.append', audio: base64(tone(200)) })
+    client.send({ type: 'input_audio_buffer.commit' })
+    for (const end of ['delta', 'completed']) {
+      t.strictSame((await client.next(`conversation.item.input_audio_transcription.${end}`)).logprobs, include && [sure])
+    }
+  }
 })
 
 t.test('a spoken turn has the events of beta', async t => {

@@ -1,7 +1,10 @@
 import t, { type Test } from 'tap'
+import type { DramatisOptions } from '../../app.js'
 import type { SttEngine } from '../../lib/engines/engine.js'
 import { EngineError } from '../../lib/engines/engine.js'
-import { cannedEngines, tone } from '../support/engines.js'
+import { startAudioServer } from '../support/audio-server.js'
+import type { TestClient } from '../support/client.js'
+import { base64, cannedEngines, tone } from '../support/engines.js'
 import { startServer } from '../support/server.js'
 
 /** Says a word for every 100 ms, as it hears them. */
@@ -152,18 +155,119 @@ t.test('what the client expects to hear reaches the recogniser', async t => {
     await client.next('conversation.item.input_audio_transcription.completed')
   }
   t.strictSame(asked, [
-    { language: 'fr', prompt: 'A story.\nBath, Ada', model: 'm' },
-    { language: 'de', prompt: 'Bath', model: 'm' },
-    { language: undefined, prompt: undefined, model: 'm' }
+    { language: 'fr', prompt: 'A story.\nBath, Ada', model: 'm', logprobs: false },
+    { language: 'de', prompt: 'Bath', model: 'm', logprobs: false },
+    { language: undefined, prompt: undefined, model: 'm', logprobs: false }
   ])
 })
 
-t.test('log probabilities may be asked for: the wish is shown, and none are given', async t => {
-  const { client } = await connect(t, cannedEngines().stt, { turn_detection: null })
-  const session = await client.update({ type: 'transcription', include: ['item.input_audio_transcription.logprobs'] })
-  t.strictSame(session.include, ['item.input_audio_transcription.logprobs'])
-  client.append(tone(200))
-  client.send({ type: 'input_audio_buffer.commit' })
-  t.notOk('logprobs' in await client.next('conversation.item.input_audio_transcription.completed'))
-  t.ok(client.of('conversation.item.input_audio_transcription.delta').every(event => !('logprobs' in event)))
+t.test('log probabilities', async t => {
+  const include = ['item.input_audio_transcription.logprobs']
+  const good = { token: 'Good', logprob: -0.1, bytes: [71, 111, 111, 100] }
+  const morning = { token: ' morning', logprob: -2.5, bytes: [...Buffer.from(' morning')] }
+
+  /** Says how sure it is, whether or not it is asked. */
+  function talkative (asked: unknown[] = []): SttEngine {
+    const { stt } = cannedEngines()
+    return {
+      name: 'talkative',
+      async * transcribe (audio, options) {
+        asked.push(options.logprobs)
+        const sure = [good, morning]
+        for await (const chunk of stt.transcribe(audio, options)) yield { ...chunk, logprobs: sure.splice(0, 1) }
+      }
+    }
+  }
+
+  async function open (t: Test, stt: DramatisOptions['stt'], query: string, session: object) {
+    const server = await startServer(t, { ...cannedEngines(), stt })
+    const client = await server.connect(query)
+    await client.update({ ...session, audio: { input: { turn_detection: null, transcription: { model: 'm' } } } })
+    return client
+  }
+
+  /** What the client is told of one utterance. */
+  async function hear (client: TestClient) {
+    client.forget()
+    client.append(tone(200))
+    client.send({ type: 'input_audio_buffer.commit' })
+    const completed = await client.next('conversation.item.input_audio_transcription.completed')
+    const told = (event: object) => 'logprobs' in event ? event.logprobs : 'absent'
+    return { deltas: client.of('conversation.item.input_audio_transcription.delta').map(told), whole: told(completed) }
+  }
+
+  for (const [kind, query, session] of [['a transcription session', '?intent=transcription', { type: 'transcription' }], ['a conversation', '', {}]] as const) {
+    t.test(`come with the words to ${kind} that includes them`, async t => {
+      const asked: unknown[] = []
+      const client = await open(t, talkative(asked), query, { ...session, include })
+      t.strictSame(await hear(client), { deltas: [[good], [morning]], whole: [good, morning] })
+      t.strictSame(asked, [true])
+    })
+
+    t.test(`are neither asked for nor told in ${kind} that does not, or no longer does`, async t => {
+      const asked: unknown[] = []
+      const client = await open(t, talkative(asked), query, session)
+      for (const given of [undefined, include, [], include, null]) {
+        await client.update({ ...session, ...given === undefined ? {} : { include: given } })
+        const wanted = given?.length === 1
+        t.strictSame(await hear(client), wanted ? { deltas: [[good], [morning]], whole: [good, morning] } : { deltas: ['absent', 'absent'], whole: 'absent' })
+        t.equal(asked.at(-1), wanted)
+      }
+    })
+  }
+
+  t.test('are not asked for in a conversation whose words nobody reads', async t => {
+    const asked: unknown[] = []
+    const client = await open(t, talkative(asked), '', { include })
+    await client.update({ audio: { input: { transcription: null } } })
+    client.append(tone(200))
+    client.send({ type: 'input_audio_buffer.commit' })
+    client.send({ type: 'response.create' })
+    await client.next('response.done')
+    t.strictSame(asked, [false])
+  })
+
+  t.test('are not asked for of sound in an item that the client brings: there are no events of its words', async t => {
+    const asked: unknown[] = []
+    const client = await open(t, talkative(asked), '', { include })
+    client.send({ type: 'conversation.item.create', item: { type: 'message', role: 'user', content: [{ type: 'input_audio', audio: base64(tone(200)) }] } })
+    client.send({ type: 'response.create' })
+    await client.next('response.done')
+    t.strictSame(asked, [false])
+  })
+
+  t.test('are absent where the engine gives none', async t => {
+    const client = await open(t, cannedEngines().stt, '?intent=transcription', { type: 'transcription', include })
+    t.strictSame(await hear(client), { deltas: ['absent', 'absent'], whole: 'absent' })
+  })
+
+  t.test('that an engine gives after the words are told with the whole', async t => {
+    const stt: SttEngine = {
+      ...talkative(),
+      async * transcribe () {
+        yield { delta: 'Good' }
+        yield { delta: '', logprobs: [good] }
+      }
+    }
+    const client = await open(t, stt, '?intent=transcription', { type: 'transcription', include })
+    t.strictSame(await hear(client), { deltas: ['absent'], whole: [good] })
+  })
+
+  t.test('come from a server of the audio API; one that refuses them costs no words, and garbage is told of the item', async t => {
+    const upstream = await startAudioServer()
+    t.teardown(() => upstream.close())
+    const client = await open(t, { engine: 'openai', baseUrl: upstream.url, model: 'test-model' }, '?intent=transcription', { type: 'transcription', include })
+    upstream.script(
+      { steps: [{ event: { type: 'transcript.text.delta', delta: 'Good', logprobs: [good] } }, { event: { type: 'transcript.text.done', text: 'Good', logprobs: [good] } }] },
+      { body: { text: 'Good', logprobs: ['very'] } },
+      { status: 400, body: { error: { message: 'Unknown parameter: include[]' } } }
+    )
+    t.strictSame(await hear(client), { deltas: [[good]], whole: [good] })
+    client.append(tone(200))
+    client.send({ type: 'input_audio_buffer.commit' })
+    const { error } = await client.next('conversation.item.input_audio_transcription.failed')
+    t.match(error, { code: 'engine_failed', message: /is not a transcript\.$/ })
+    t.strictSame(await hear(client), { deltas: ['absent'], whole: 'absent' })
+    t.same(upstream.requests.map(({ fields }) => fields['include[]']), ['logprobs', 'logprobs', 'logprobs', undefined])
+  })
 })

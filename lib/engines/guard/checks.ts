@@ -1,4 +1,4 @@
-import type { LlmEvent, SpeechChunk, SpeechFrame, TranscriptChunk } from '../engine.js'
+import type { LlmEvent, SpeechChunk, SpeechFrame, TokenLogprob, TranscriptChunk } from '../engine.js'
 import { garbled } from './faults.js'
 
 // What engines answer comes from outside: of the wrong kind, it would break the session at some later point.
@@ -11,6 +11,8 @@ export function checkFrame (frame: SpeechFrame, engine: string): void {
 
 export function checkTranscript (chunk: TranscriptChunk, engine: string): void {
   if (!isObject(chunk) || typeof chunk.delta !== 'string' || !isOptionalText(chunk.tentative) || !(chunk.pause === undefined || Number.isFinite(chunk.pause))) throw garbled('stt', engine, 'something that is no text')
+  const { logprobs } = chunk
+  if (logprobs !== undefined && !(Array.isArray(logprobs) && logprobs.every(isLogprob))) throw garbled('stt', engine, 'something that is no log probability')
 }
 
 export function checkSpeech (chunk: SpeechChunk, engine: string): void {
@@ -19,6 +21,14 @@ export function checkSpeech (chunk: SpeechChunk, engine: string): void {
 
 export function checkEvent (event: LlmEvent, engine: string): void {
   if (!isObject(event) || !isKnown(event)) throw garbled('llm', engine, 'something that is neither text nor a call')
+}
+
+function isLogprob (one: TokenLogprob): boolean {
+  return isObject(one) && typeof one.token === 'string' && Number.isFinite(one.logprob) && Array.isArray(one.bytes) && one.bytes.every(isByte)
+}
+
+function isByte (value: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= 255
 }
 
 function isKnown (event: LlmEvent): boolean {

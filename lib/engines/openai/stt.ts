@@ -1,3 +1,4 @@
+import type { TranscriptionCreateParamsStreaming } from 'openai/resources/audio/transcriptions'
 import { concat } from '../../audio/pcm.js'
 import { createResampler } from '../../audio/resample.js'
 import { toWav } from '../../audio/wav.js'
@@ -43,6 +44,8 @@ export function createOpenAiStt (options: OpenAiSttOptions = {}): SttEngine {
   const { subject } = server
   let model = options.model || (server.hosted ? HOSTED_MODEL : '')
   let listed: readonly string[] = []
+  /** Models that were found to give no log probabilities. */
+  const taciturn = new Set<string>()
 
   return {
     name: 'openai',
@@ -67,20 +70,19 @@ export function createOpenAiStt (options: OpenAiSttOptions = {}): SttEngine {
     try {
       if (model === '') await look(watch.signal)
       watch.expect(firstTokenTimeoutMs, `${subject} did not begin to answer within ${firstTokenTimeoutMs / 1000} s.`)
-      const { audio } = await server.client()
-      const response = await audio.transcriptions.create({
+      const response = await open({
         file,
         model: choose(wanted.model),
         response_format: 'json',
         stream: true,
         ...(wanted.language === undefined ? {} : { language: wanted.language.slice(0, 2).toLowerCase() }),
         ...(wanted.prompt === undefined ? {} : { prompt: wanted.prompt })
-      }, { signal: watch.signal }).asResponse()
+      }, wanted.logprobs === true, watch.signal)
       begun = true
-      for await (const delta of readTranscript(response)) {
+      for await (const chunk of readTranscript(response, wanted.logprobs === true)) {
         watch.rest()
         signal.throwIfAborted()
-        if (delta !== '') yield { delta }
+        if (chunk.delta !== '' || chunk.logprobs !== undefined) yield chunk
         signal.throwIfAborted()
         watch.expect(stallTimeoutMs, `${subject} fell silent in the middle of its answer for ${stallTimeoutMs / 1000} s.`)
       }
@@ -92,6 +94,22 @@ export function createOpenAiStt (options: OpenAiSttOptions = {}): SttEngine {
     }
     signal.throwIfAborted()
     if (watch.expired !== undefined) throw watch.expired
+  }
+
+  /** Log probabilities are worth a second request, not the transcript: most servers and models have none. */
+  async function open (body: TranscriptionCreateParamsStreaming, logprobs: boolean, signal: AbortSignal): Promise<Response> {
+    const { audio } = await server.client()
+    const ask = (more?: Pick<TranscriptionCreateParamsStreaming, 'include'>) => audio.transcriptions.create({ ...body, ...more }, { signal }).asResponse()
+    if (!logprobs || taciturn.has(body.model)) return ask()
+    try {
+      return await ask({ include: ['logprobs'] })
+    } catch (error) {
+      const { status, message = '' } = error as { status?: unknown, message?: string }
+      if ((status !== 400 && status !== 422) || !/\binclude\b|logprob/i.test(message)) throw error
+    }
+    const response = await ask()
+    taciturn.add(body.model)
+    return response
   }
 
   /** Clients name the hosted API's models out of habit: only what this server has is taken from them. */

@@ -5,7 +5,7 @@ import { clientDescriptions, isExtension, serverDescriptions } from './descripti
 import { describeField } from './fields.js'
 import * as items from './items.js'
 import { ItemReference, ResponseObject, ResponseOptions, StatusDetails, Usage } from './response-object.js'
-import { serverEvents } from './server.js'
+import { Logprob, serverEvents } from './server.js'
 import * as session from './session-object.js'
 
 /** A JSON Schema, as plain data. */
@@ -45,6 +45,7 @@ const shared: Readonly<Record<string, TSchema>> = {
   ResponseOptions,
   StatusDetails,
   Usage,
+  Logprob,
   Metadata
 }
 

@@ -24,6 +24,9 @@ const FileError = Type.Object({
   code: OneOf('syntax_error', 'import_error', 'execution_error', 'timeout', 'invalid_character', 'duplicate_name', 'invalid_tools'),
   message: Type.String()
 })
+/** Of one token, a word or a part of one. */
+export const Logprob = Type.Object({ token: Type.String(), logprob: Type.Number(), bytes: Type.Array(Type.Integer({ minimum: 0, maximum: 255 })) })
+const Logprobs = { logprobs: Type.Optional(Type.Array(Logprob)) }
 
 /** What the server sends: PROTOCOL section 6, then the answers of this server's extension. */
 export const serverEvents = [
@@ -44,12 +47,13 @@ export const serverEvents = [
   event('conversation.item.retrieved', { item: Item }),
   event('conversation.item.deleted', { item_id: Id }),
   event('conversation.item.truncated', { item_id: Id, content_index: Index, audio_end_ms: Milliseconds }),
-  event('conversation.item.input_audio_transcription.delta', { item_id: Id, content_index: Index, delta: Type.String() }),
+  event('conversation.item.input_audio_transcription.delta', { item_id: Id, content_index: Index, delta: Type.String(), ...Logprobs }),
   event('conversation.item.input_audio_transcription.completed', {
     item_id: Id,
     content_index: Index,
     transcript: Type.String(),
-    usage: Type.Object({ type: Type.Literal('duration'), seconds: Type.Number() })
+    usage: Type.Object({ type: Type.Literal('duration'), seconds: Type.Number() }),
+    ...Logprobs
   }),
   event('conversation.item.input_audio_transcription.failed', {
     item_id: Id,
