@@ -25,12 +25,6 @@ async function start (t: Test, options: DramatisOptions = {}) {
   return { server, client, path }
 }
 
-async function reloaded (client: TestClient, more: object) {
-  client.send(reload(more))
-  const report = await client.next('session.characters.reloaded')
-  return { report, session: (await client.next('session.updated')).session }
-}
-
 async function ask (client: TestClient, character: string): Promise<string> {
   await client.update({ character })
   return await client.ask('Who are you?')
@@ -38,7 +32,7 @@ async function ask (client: TestClient, character: string): Promise<string> {
 
 t.test('a client brings its own characters: definitions and cards', async t => {
   const { client } = await start(t)
-  const { report, session } = await reloaded(client, { characters: [inline('Zoe'), v2('Keeper')] })
+  const { report, session } = await client.reload({ characters: [inline('Zoe'), v2('Keeper')] })
   t.match(report, { directory: 'inline', loaded_count: 2, error_count: 0, total_files: 2, reason: undefined })
   t.strictSame(session.characters, ['Zoe', 'Keeper'])
   t.match(await ask(client, 'Zoe'), /You are Zoe, talking with User[^]*\n\nYou are Zoe\.$/)
@@ -47,7 +41,7 @@ t.test('a client brings its own characters: definitions and cards', async t => {
 
 t.test('what is wrong with one is its own error, and the others are taken', async t => {
   const { client } = await start(t)
-  const { report } = await reloaded(client, { characters: [inline('Zoe'), 7, { name: 'X' }, inline('Zoe'), { ...inline('Y'), greeting: 1 }] })
+  const { report } = await client.reload({ characters: [inline('Zoe'), 7, { name: 'X' }, inline('Zoe'), { ...inline('Y'), greeting: 1 }] })
   t.match(report.errors, [
     { file: 'characters[1]', code: 'invalid_character', message: /is a JSON object/ },
     { file: 'characters[2]', code: 'invalid_character', message: /no character card/ },
@@ -61,7 +55,7 @@ t.test('what is wrong with one is its own error, and the others are taken', asyn
 
 t.test('code and the choice of a model are nothing that a client brings', async t => {
   const { client } = await start(t)
-  await reloaded(client, { characters: [{ ...inline('Zoe'), systemPrompt: 'globalThis.x = 1', tools: [{ name: 'x' }], llm: { model: 'dear' } }] })
+  await client.reload({ characters: [{ ...inline('Zoe'), systemPrompt: 'globalThis.x = 1', tools: [{ name: 'x' }], llm: { model: 'dear' } }] })
   t.match(await ask(client, 'Zoe'), 'You are Zoe.')
 })
 
@@ -79,7 +73,7 @@ t.test('too many and too large ones are refused, and such as nest too deep', asy
 
 t.test('of several sources the later ones count', async t => {
   const { client } = await start(t)
-  const { report, session } = await reloaded(client, { sources: ['default', 'team', { characters: [inline('Tim', 'Tim from the browser.')] }] })
+  const { report, session } = await client.reload({ sources: ['default', 'team', { characters: [inline('Tim', 'Tim from the browser.')] }] })
   t.equal(report.directory, 'default+team+inline')
   t.strictSame(session.characters, ['Ada', 'Bob', 'Tim'])
   t.match(await ask(client, 'Bob'), 'You are Bob of the team.')
@@ -89,14 +83,14 @@ t.test('of several sources the later ones count', async t => {
 
 t.test('a cast has the version of its content, and an earlier one comes back', async t => {
   const { client, path, server } = await start(t)
-  const first = (await reloaded(client, { directory: 'team' })).report.version
+  const first = (await client.reload({ directory: 'team' })).report.version
   t.match(first, /^[0-9a-f]{12}$/)
-  t.equal((await reloaded(client, { directory: 'team' })).report.version, first)
+  t.equal((await client.reload({ directory: 'team' })).report.version, first)
   writeFileSync(path('team', 'bob.ts'), characterSource('Bob').replace('You are Bob.', 'You are Bob the second.'))
-  const second = (await reloaded(client, { directory: 'team' })).report.version
+  const second = (await client.reload({ directory: 'team' })).report.version
   t.not(second, first)
   t.match(await ask(client, 'Bob'), 'the second')
-  const { report } = await reloaded(client, { directory: `team@${first}` })
+  const { report } = await client.reload({ directory: `team@${first}` })
   t.match(report, { directory: `team@${first}`, version: first })
   t.match(await ask(client, 'Bob'), 'of the team')
   t.match(await client.fail(reload({ directory: 'team@000000000000' })), { code: 'version_not_found', param: 'directory' })
@@ -175,7 +169,7 @@ t.test('the casts of all roots are compiled at the start', async t => {
   const version = await library.prepare('team')
   await library.close()
   writeFileSync(path('team', 'bob.ts'), characterSource('Bob'))
-  const { report } = await reloaded(client, { directory: `team@${version}` })
+  const { report } = await client.reload({ directory: `team@${version}` })
   t.match(report, { version, loaded_count: 2 }, 'what was there then is known')
 })
 
@@ -184,7 +178,7 @@ t.test('a session with a version of its own does not follow the files', async t 
   const other = await server.connect()
   client.send({ type: 'session.characters.list', watch: true })
   const { version } = await client.next('session.characters.listed')
-  await reloaded(client, { directory: `default@${version}` })
+  await client.reload({ directory: `default@${version}` })
   other.send({ type: 'session.characters.list', watch: true })
   await other.next('session.characters.listed')
   writeFileSync(path('default', 'ada.ts'), characterSource('Ada').replace('You are Ada.', 'You are Ada the second.'))

@@ -104,6 +104,19 @@ export class TestClient {
     return (await this.next('session.updated')).session
   }
 
+  /** Sends `session.characters.reload`, and returns the report of the new cast and the session that it made. */
+  async reload (request: Record<string, unknown>) {
+    this.send({ type: 'session.characters.reload', ...request })
+    const report = await this.next('session.characters.reloaded')
+    return { report, session: (await this.next('session.updated')).session }
+  }
+
+  /** Sends `session.characters.list`, and returns the answer. */
+  async listCharacters (): Promise<Of<'session.characters.listed'>> {
+    this.send({ type: 'session.characters.list' })
+    return await this.next('session.characters.listed')
+  }
+
   /** Sends an event that is to fail, and returns the error. */
   async fail (event: Record<string, unknown> & { type: string }): Promise<Of<'error'>['error']> {
     this.send(event)
