@@ -55,6 +55,16 @@ export const scopeParams = [
   'fetch', 'WebSocket', 'EventSource', 'BroadcastChannel', 'globalThis', 'global', 'process'
 ] as const
 
+/** What may be the name of a parameter; all helpers begin with underscores. */
+const PARAM = new RegExp(`\\b(?:${[...linkParams, ...scopeParams].filter(name => !name.startsWith('_')).join('|')}|__\\w+)\\b`, 'g')
+
+/** Lines that esbuild writes. */
+const EXPORTS_VARIABLE = `var ${NAME}_exports = {};`
+const EXPORTS_BEGIN = `__export(${NAME}_exports, {`
+const EXPORTS_END = '\n});\n'
+const RE_EXPORT = `__reExport(${NAME}_exports, `
+const RESULT = 'module.exports = __toCommonJS('
+
 export class Compiler {
   readonly #results: Lru<Promise<Compiled | CompiledJson | CompileFault>>
 
@@ -135,34 +145,30 @@ function toPlace (error: Message | undefined, source: string): LineColumn {
 
 /** Takes the helpers off the top, reads the imports and exports behind them, and names the parameters. */
 function finish (code: string, map: string, helpers: Helpers): Compiled {
-  let start = helpers.skip(code)
-  const skippedLines = countLines(code, start)
-  const positions = new SourcePositions(map, skippedLines)
-  const body = renameDynamicImports(code.slice(start))
+  const head = helpers.headOf(code)
+  const positions = new SourcePositions(map, head.lines)
+  const body = renameDynamicImports(code.slice(head.text.length))
 
   const exports: string[] = []
   const stars: string[] = []
   const imports: Import[] = []
   const variables = new Map<string, string[]>()
   let line = 0
-  let inExports = false
-  start = 0
+  let start = 0
   for (let end = body.indexOf('\n'); end !== -1; start = end + 1, end = body.indexOf('\n', start), line++) {
     const text = body.slice(start, end)
-    if (inExports) {
-      if (text === '});') inExports = false
-      else exports.push(readName(text.trim()))
+    if (text === EXPORTS_BEGIN) {
+      const names = body.slice(end + 1, end = body.indexOf(EXPORTS_END, end)).split('\n')
+      for (const name of names) exports.push(readName(name.trim()))
+      end += EXPORTS_END.length - 1
+      line += names.length + 1
       continue
     }
-    if (text.startsWith(`__export(${NAME}_exports, {`)) {
-      inExports = true
-      continue
-    }
-    if (text === `var ${NAME}_exports = {};` || text.startsWith('module.exports = __toCommonJS(')) continue
+    if (text === EXPORTS_VARIABLE || text.startsWith(RESULT)) continue
 
     // esbuild hoists all imports to here, one a line: `var x = __toESM(require("s"));`
     const call = text.indexOf('require(')
-    const star = text.startsWith(`__reExport(${NAME}_exports, `)
+    const star = text.startsWith(RE_EXPORT)
     const variable = text.startsWith('var ') ? text.slice(4, text.indexOf(' ', 4)) : ''
     if (call === -1 || !(star || isImportLine(text, variable, call))) break
     const specifier = readString(text.slice(call + 8))
@@ -175,7 +181,8 @@ function finish (code: string, map: string, helpers: Helpers): Compiled {
   collectNames(body, start, variables)
   for (const name of exports) collectNames(name, 0, variables)
 
-  const params = [...linkParams, ...scopeParams, ...helpers.names].filter(name => body.includes(name))
+  const words = new Set(body.match(PARAM))
+  const params = [...linkParams, ...scopeParams, ...helpers.names].filter(name => words.has(name))
   return { kind: 'module', body, params, imports, exports, stars, async: false, awaits: [], positions }
 }
 
@@ -218,10 +225,4 @@ function readString (text: string): string {
   const end = text.indexOf(text[0]!, 1)
   const literal = text.slice(0, end + 1)
   try { return JSON.parse(literal) as string } catch { return literal.slice(1, -1) }
-}
-
-function countLines (text: string, end: number): number {
-  let lines = 0
-  for (let at = text.indexOf('\n'); at !== -1 && at < end; at = text.indexOf('\n', at + 1)) lines++
-  return lines
 }

@@ -9,9 +9,15 @@ import { options, transform } from './esbuild.js'
 
 export interface Helpers {
   names: readonly string[]
-  /** Where the code begins, behind the helpers. */
-  skip (code: string): number
+  /** What stands before the code. */
+  headOf (code: string): Head
 }
+
+/** The helpers that an output begins with. */
+export interface Head { text: string, lines: number }
+
+/** Outputs that need the same helpers begin alike, and there are few kinds: they are read once. */
+const HEADS = 32
 
 const PROBE = `
 import a, * as b from 'a'
@@ -20,6 +26,9 @@ export const d = [a, b]
 class E { @d accessor f = 1; @d static #g = 2; @d h () { return E.#g } }
 export default E
 `
+
+/** What a helper begins with. */
+const HELPER = 'var __'
 
 const define = Object.defineProperty
 
@@ -65,14 +74,24 @@ async function learn (): Promise<Helpers> {
   const learned = new Function(`${code.slice(0, at)}return { ${[...known.keys()].join(', ')} }`)() as Record<string, unknown>
   values = Object.assign(learned, ours)
 
+  const heads: Head[] = []
+  const read = (code: string): Head => {
+    let at = 0
+    let lines = 0
+    for (let helper = readHelper(code, at); helper !== undefined && known.get(helper.name) === normalize(helper.text); helper = readHelper(code, at)) {
+      at += helper.text.length
+      lines += helper.text.split('\n').length - 1
+    }
+    return { text: code.slice(0, at), lines }
+  }
   return {
     names: Object.keys(values),
-    skip (code) {
-      let at = 0
-      for (let helper = readHelper(code, at); helper !== undefined && known.get(helper.name) === normalize(helper.text); helper = readHelper(code, at)) {
-        at += helper.text.length
-      }
-      return at
+    headOf (code) {
+      const found = heads.find(({ text }) => code.startsWith(text) && !code.startsWith(HELPER, text.length))
+      if (found !== undefined) return found
+      const head = read(code)
+      if (heads.length < HEADS && heads.every(({ text }) => text !== head.text)) heads.push(head)
+      return head
     }
   }
 }
@@ -84,7 +103,7 @@ function normalize (text: string): string {
 
 /** A helper is `var __name = ...`, up to the first line that is not indented and ends with a semicolon. */
 function readHelper (code: string, at: number): { name: string, text: string } | undefined {
-  if (!code.startsWith('var __', at)) return undefined
+  if (!code.startsWith(HELPER, at)) return undefined
   const space = code.indexOf(' ', at + 4)
   const name = code.slice(at + 4, space)
   if (!code.startsWith(' = ', space)) return undefined

@@ -59,7 +59,7 @@ export class ModuleGraph {
   }
 
   /** Real path of the first that exists. Throws an {@link ImportProblem}. */
-  locate (specifier: string, paths: readonly string[]): string {
+  locate (specifier: string, paths: Iterable<string>): string {
     return this.#workshop.sources.readFirst(specifier, paths, this.#root, this.absent).file
   }
 

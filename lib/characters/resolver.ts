@@ -1,5 +1,5 @@
 /** What an import specifier of a cast means: a file inside the root, a builtin, a package, or nothing that is allowed. */
-import { dirname, extname, join } from 'node:path'
+import { dirname, extname, join, sep } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { isBuiltin, readPackageName } from './packages.js'
 import { isInside, isUnchanged, OutsideRoot, readSource, type Source } from './source.js'
@@ -15,7 +15,7 @@ const EXTENSIONS = Object.keys(languages)
 const WRITTEN_AS: Readonly<Record<string, string>> = { '.js': '.ts', '.mjs': '.mts' }
 
 export type Target =
-  | { kind: 'file', paths: readonly string[] }
+  | { kind: 'file', paths: Iterable<string> }
   | { kind: 'host' }
   | { kind: 'provided' }
 
@@ -60,14 +60,15 @@ export function outside (specifier: string): ImportProblem {
   return new ImportProblem(`'${specifier}' lies outside of the root.`)
 }
 
-function candidates (path: string): string[] {
+/** Nearly always it is the first, and the others are never made. */
+function * candidates (path: string): Iterable<string> {
   const extension = extname(path)
+  if (languages[extension] !== undefined) yield path
   const written = WRITTEN_AS[extension]
-  const found = languages[extension] === undefined ? [] : [path]
-  if (written !== undefined) found.push(path.slice(0, -extension.length) + written)
-  for (const extension of EXTENSIONS) found.push(path + extension)
-  for (const extension of EXTENSIONS) found.push(join(path, `index${extension}`))
-  return found
+  if (written !== undefined) yield path.slice(0, -extension.length) + written
+  for (const extension of EXTENSIONS) yield path + extension
+  const folder = path.endsWith(sep) ? path : path + sep
+  for (const extension of EXTENSIONS) yield `${folder}index${extension}`
 }
 
 /** What was at a path, while one plan is made: many files import the same ones. */
@@ -92,7 +93,7 @@ export class Sources {
   }
 
   /** The first that exists. `absent` gets the paths that would have come before it; what was `seen` is not looked at again. */
-  readFirst (specifier: string, paths: readonly string[], root: string, absent: Set<string>, seen: SeenPaths = new Map()): Source {
+  readFirst (specifier: string, paths: Iterable<string>, root: string, absent: Set<string>, seen: SeenPaths = new Map()): Source {
     for (const path of paths) {
       let source
       try {
