@@ -1,11 +1,6 @@
 import t from 'tap'
 import { Channel } from '../lib/channel.js'
-
-async function collect<T> (channel: AsyncIterable<T>): Promise<T[]> {
-  const values: T[] = []
-  for await (const value of channel) values.push(value)
-  return values
-}
+import { collect } from './support/streams.js'
 
 t.test('values come out in order, pushed before or while reading', async (t) => {
   const channel = new Channel<number>()

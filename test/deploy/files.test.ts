@@ -2,12 +2,13 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer as createHttpsServer } from 'node:https'
-import { createServer as createTcpServer, type AddressInfo } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import { parseAllDocuments } from 'yaml'
 import { Environment } from '../../lib/environment.js'
 import { packageRoot } from '../../lib/package-root.js'
+import { freePort } from '../support/free-port.js'
 import { startServer } from '../support/server.js'
 
 const read = (name: string) => readFileSync(join(packageRoot, 'deploy', name), 'utf8')
@@ -43,11 +44,7 @@ t.test('the probe of the container sees a server that lives, and one that does n
   const { port } = await startServer(t)
   const [, ...args] = JSON.parse(/CMD (\["node", "-e".*)$/m.exec(read('Dockerfile'))![1]!) as string[]
   t.equal(await probe(args, port), 0)
-  const gone = createTcpServer().listen(0, '127.0.0.1')
-  await once(gone, 'listening')
-  const { port: nobody } = gone.address() as AddressInfo
-  await new Promise(resolve => gone.close(resolve))
-  t.equal(await probe(args, nobody), 1)
+  t.equal(await probe(args, await freePort()), 1)
   const folder = t.testdir({})
   const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
   execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1', '-subj', '/CN=voice.example.com', '-keyout', key, '-out', cert], { stdio: 'ignore' })

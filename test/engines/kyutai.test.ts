@@ -1,12 +1,13 @@
 import t, { type Test } from 'tap'
 import { concat } from '../../lib/audio/pcm.js'
 import { Channel } from '../../lib/channel.js'
-import { EngineError, type SpeechChunk, type TtsOptions } from '../../lib/engines/engine.js'
+import type { SpeechChunk, TtsOptions } from '../../lib/engines/engine.js'
 import type { KyutaiOptions } from '../../lib/engines/kyutai/instances.js'
 import { SaidWords } from '../../lib/engines/kyutai/said-words.js'
 import { createKyutaiStt } from '../../lib/engines/kyutai/stt.js'
 import { createKyutaiTts } from '../../lib/engines/kyutai/tts.js'
 import { startMoshiServer, type Trouble } from '../support/moshi-server.js'
+import { collect, faultOf, stream } from '../support/streams.js'
 import { until } from '../support/until.js'
 
 const sound = (ms: number) => new Int16Array(24 * ms).fill(8000)
@@ -23,30 +24,14 @@ async function setUp (t: Test, servers = 1, options: KyutaiOptions = {}) {
     await Promise.all(moshi.map(server => server.close()))
   })
   const hear = (parts: Int16Array[] | AsyncIterable<Int16Array>, signal = new AbortController().signal) =>
-    stt.transcribe(Array.isArray(parts) ? from(parts) : parts, { signal })
+    stt.transcribe(Array.isArray(parts) ? stream(...parts) : parts, { signal })
   const speak = (texts: string[] | AsyncIterable<string>, options: Partial<TtsOptions> = {}) =>
-    tts.synthesize(Array.isArray(texts) ? from(texts) : texts, { voice: 'a/voice.wav', signal: new AbortController().signal, ...options })
+    tts.synthesize(Array.isArray(texts) ? stream(...texts) : texts, { voice: 'a/voice.wav', signal: new AbortController().signal, ...options })
   return { server: moshi[0]!, servers: moshi, stt, tts, hear, speak }
-}
-
-async function * from<T> (values: T[]): AsyncGenerator<T> {
-  yield * values
-}
-
-async function collect<T> (values: AsyncIterable<T>): Promise<T[]> {
-  const all: T[] = []
-  for await (const value of values) all.push(value)
-  return all
 }
 
 const wordsOf = async (chunks: AsyncIterable<{ delta: string }>) => (await collect(chunks)).map(({ delta }) => delta).join('')
 const textOf = (chunks: SpeechChunk[]) => chunks.map(({ text }) => text).join('')
-
-async function faultOf (promise: Promise<unknown>): Promise<EngineError> {
-  const error: unknown = await promise.then(() => new Error('it did not fail'), error => error)
-  if (error instanceof EngineError) return error
-  throw error
-}
 
 t.test('hearing', async t => {
   t.test('words come as they are heard, those at the very end included', async t => {

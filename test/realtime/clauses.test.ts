@@ -3,20 +3,11 @@ import type { SpeechChunk } from '../../lib/engines/engine.js'
 import { splitClauses } from '../../lib/realtime/clauses.js'
 import { SpokenClauses } from '../../lib/realtime/spoken-clauses.js'
 import { createSpeakable } from '../../lib/speech/speakable.js'
-
-async function * from (...values: string[]): AsyncGenerator<string> {
-  yield * values
-}
-
-async function collect<T> (values: AsyncIterable<T>): Promise<T[]> {
-  const all: T[] = []
-  for await (const value of values) all.push(value)
-  return all
-}
+import { collect, stream } from '../support/streams.js'
 
 /** As a model writes: a token for each word or mark. */
 const tokens = (text: string) => text.match(/\s*[\p{L}\p{N}']+|\s*[^\p{L}\p{N}]/gu) ?? []
-const split = (text: string) => collect(splitClauses(from(...tokens(text))))
+const split = (text: string) => collect(splitClauses(stream(...tokens(text))))
 
 t.test('sentences are cut where they end, and nothing is lost', async t => {
   for (const sentences of [
@@ -65,7 +56,7 @@ t.test('the transcript is what was written, whatever was said aloud, and keeps s
   const clauses = new SpokenClauses(await createSpeakable('en'))
   const heard: string[] = []
   async function * voice (): AsyncGenerator<SpeechChunk> {
-    for await (const said of clauses.say(from(...written))) {
+    for await (const said of clauses.say(stream(...written))) {
       heard.push(said)
       const half = said.indexOf(' ', said.length / 2) + 1
       yield { text: said.slice(0, half), audio: new Int16Array(1) }

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { packageRoot } from '../../lib/package-root.js'
-import { freePort } from './redis.js'
+import { freePort } from './free-port.js'
 
 /** A proxy that runs one of the examples of deploy/, and where it is reached. */
 export interface Proxy {
