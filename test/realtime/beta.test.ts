@@ -1,46 +1,30 @@
-import { once } from 'node:events'
 import t, { type Test } from 'tap'
-import { WebSocket } from 'ws'
 import type { DramatisOptions } from '../../app.js'
 import type { SttEngine } from '../../lib/engines/engine.js'
 import { asksForBeta } from '../../lib/realtime/dialects/beta.js'
-import { characterSource } from '../support/casts.js'
+import { connectBeta, dialBeta } from '../support/beta-client.js'
+import { characterSource, nobody } from '../support/casts.js'
 import { startChatServer } from '../support/chat-server.js'
+import { userItem } from '../support/conversing.js'
 import { base64, calls, cannedEngines, says, tone } from '../support/engines.js'
-import { Inbox } from '../support/inbox.js'
 import { startServer } from '../support/server.js'
 
-const noCharacter: DramatisOptions = { characters: { default: null } }
-
-async function connect (t: Test, options: DramatisOptions = noCharacter, protocols: string[] = [], headers: Record<string, string> = { 'OpenAI-Beta': 'realtime=v1' }, query = '?model=m') {
-  const server = await startServer(t, options)
-  const socket = new WebSocket(`ws://127.0.0.1:${server.port}/v1/realtime${query}`, protocols, { headers })
-  t.teardown(() => socket.terminate())
-  const inbox = new Inbox()
-  socket.on('message', data => inbox.push(JSON.parse(String(data))))
-  await once(socket, 'open')
-  const next = (type: string) => inbox.next(type)
-  const send = (event: { type: string } & Record<string, unknown>) => socket.send(JSON.stringify(event))
-  /** Sends an event that fails, and returns the error. */
-  const fail = async (event: { type: string } & Record<string, unknown>) => {
-    send(event)
-    return (await next('error')).error
-  }
-  return { inbox, socket, next, send, fail }
+async function connect (t: Test, options: DramatisOptions = {}, query?: string) {
+  return await connectBeta(t, await startServer(t, { characters: nobody, ...options }), query)
 }
 
 t.test('beta is asked for by header or subprotocol, and only `realtime` is echoed', async t => {
   t.ok(asksForBeta({ 'openai-beta': 'assistants=v2, realtime=v1' }))
   t.notOk(asksForBeta({ 'openai-beta': 'assistants=v2' }))
   t.notOk(asksForBeta({}))
-  const client = await connect(t, noCharacter, ['realtime', 'openai-insecure-api-key.k', 'openai-beta.realtime-v1'], {})
+  const client = await dialBeta(t, await startServer(t, { characters: nobody }), { protocols: ['realtime', 'openai-insecure-api-key.k', 'openai-beta.realtime-v1'], headers: {} })
   t.equal(client.socket.protocol, 'realtime')
   await client.next('conversation.created')
 })
 
 t.test('a beta session is flat, and is followed by its conversation', async t => {
   const client = await connect(t)
-  const { session } = await client.next('session.created')
+  const { session, conversation } = client
   t.match(session, {
     object: 'realtime.session',
     model: 'm',
@@ -61,7 +45,6 @@ t.test('a beta session is flat, and is followed by its conversation', async t =>
     character: null
   })
   for (const key of ['type', 'audio', 'output_modalities', 'max_output_tokens']) t.notOk(key in session, key)
-  const { conversation } = await client.next('conversation.created')
   t.equal(conversation.object, 'realtime.conversation')
 
   client.send({ type: 'response.create', response: { modalities: ['text'] } })
@@ -70,7 +53,6 @@ t.test('a beta session is flat, and is followed by its conversation', async t =>
 
 t.test('session.update takes every beta field, and they come back', async t => {
   const client = await connect(t)
-  await client.next('conversation.created')
   const session = {
     modalities: ['text'],
     instructions: 'Be brief.',
@@ -87,19 +69,16 @@ t.test('session.update takes every beta field, and they come back', async t => {
     speed: 1.25,
     tracing: 'auto'
   }
-  client.send({ type: 'session.update', session: { ...session, client_secret: { expires_after: { seconds: 60 } } } })
-  const { session: updated } = await client.next('session.updated')
+  const updated = await client.update({ ...session, client_secret: { expires_after: { seconds: 60 } } })
   t.match(updated, session)
   t.equal(updated.client_secret, null)
 
-  client.send({ type: 'session.update', session: { turn_detection: null, tools: [{ name: 'g' }] } })
-  t.match((await client.next('session.updated')).session, { ...session, turn_detection: null, tools: [{ type: 'function', name: 'g' }] })
+  t.match(await client.update({ turn_detection: null, tools: [{ name: 'g' }] }), { ...session, turn_detection: null, tools: [{ type: 'function', name: 'g' }] })
 })
 
 t.test('a text turn has the events of beta, in its order', async t => {
-  const client = await connect(t, { ...noCharacter, ...cannedEngines(() => says('Good evening to you')) })
-  await client.next('conversation.created')
-  client.send({ type: 'conversation.item.create', item: { type: 'message', role: 'user', content: [{ type: 'input_text', text: 'Hello' }] } })
+  const client = await connect(t, cannedEngines(() => says('Good evening to you')))
+  client.send({ type: 'conversation.item.create', item: userItem('Hello') })
   const from = client.inbox.events.length
   client.send({ type: 'response.create', response: { modalities: ['text'], temperature: 0.7, max_response_output_tokens: 50, metadata: { a: 'b' } } })
   const { response } = await client.next('response.done')
@@ -135,11 +114,9 @@ t.test('a text turn has the events of beta, in its order', async t => {
 t.test('a transcript has log probabilities where the session includes them', async t => {
   const sure = { token: 'Hi', logprob: -0.5, bytes: [72, 105] }
   const stt: SttEngine = { name: 'sure', async * transcribe (audio, { logprobs }) { yield { delta: 'Hi', ...logprobs ? { logprobs: [sure] } : {} } } }
-  const client = await connect(t, { ...noCharacter, ...cannedEngines(), stt })
-  await client.next('conversation.created')
+  const client = await connect(t, { ...cannedEngines(), stt })
   for (const include of [undefined, ['item.input_audio_transcription.logprobs']]) {
-    client.send({ type: 'session.update', session: { input_audio_transcription: { model: 'whisper-1' }, turn_detection: null, ...include && { include } } })
-    await client.next('session.updated')
+    await client.update({ input_audio_transcription: { model: 'whisper-1' }, turn_detection: null, ...include && { include } })
     client.send({ type: 'input_audio_buffer.append', audio: base64(tone(200)) })
     client.send({ type: 'input_audio_buffer.commit' })
     for (const end of ['delta', 'completed']) {
@@ -150,9 +127,7 @@ t.test('a transcript has log probabilities where the session includes them', asy
 
 t.test('a spoken turn has the events of beta', async t => {
   const client = await connect(t)
-  await client.next('conversation.created')
-  client.send({ type: 'session.update', session: { input_audio_transcription: { model: 'whisper-1' } } })
-  await client.next('session.updated')
+  await client.update({ input_audio_transcription: { model: 'whisper-1' } })
   const from = client.inbox.events.length
   client.send({ type: 'input_audio_buffer.append', audio: base64(tone(500)) })
   client.send({ type: 'input_audio_buffer.append', audio: base64(tone(1000, 0)) })
@@ -180,8 +155,7 @@ t.test('a spoken turn has the events of beta', async t => {
 
 t.test('items and response inputs of beta reach the model', async t => {
   const engines = cannedEngines()
-  const client = await connect(t, { ...noCharacter, ...engines })
-  await client.next('conversation.created')
+  const client = await connect(t, engines)
   client.send({ type: 'conversation.item.create', item: { id: 'told', object: 'realtime.item', type: 'message', role: 'assistant', content: [{ type: 'text', text: 'I was here before' }] } })
   client.send({ type: 'conversation.item.create', item: { type: 'message', role: 'user', content: [{ type: 'text', text: 'So I see' }] } })
   client.send({ type: 'response.create', response: { modalities: ['text'], instructions: 'One.' } })
@@ -204,8 +178,7 @@ t.test('items and response inputs of beta reach the model', async t => {
 })
 
 t.test('function calls have the names of beta', async t => {
-  const client = await connect(t, { ...noCharacter, ...cannedEngines(() => calls('f', { a: 1 })) })
-  await client.next('conversation.created')
+  const client = await connect(t, cannedEngines(() => calls('f', { a: 1 })))
   client.send({ type: 'session.update', session: { tools: [{ type: 'function', name: 'f' }] } })
   client.send({ type: 'response.create' })
   const created = await client.next('conversation.item.created')
@@ -216,7 +189,6 @@ t.test('function calls have the names of beta', async t => {
 
 t.test('an error names the field that the client wrote', async t => {
   const client = await connect(t)
-  await client.next('conversation.created')
   const update = (session: object) => client.fail({ type: 'session.update', event_id: 'e1', session })
 
   const format = await update({ input_audio_format: 'mp3' })
@@ -240,12 +212,11 @@ t.test('an error names the field that the client wrote', async t => {
   t.match(await client.fail({ type: 'conversation.item.create', item: 1 }), { param: 'item' })
   t.match(await client.fail({ type: 'response.cancel' }), { code: 'response_cancel_not_active', param: null })
 
-  client.send({ type: 'session.update', session: {} })
-  t.equal((await client.next('session.updated')).session.temperature, 0.8, 'a refused update leaves no temperature behind')
+  t.equal((await client.update({})).temperature, 0.8, 'a refused update leaves no temperature behind')
 })
 
 t.test('a session that only transcribes has events of its own', async t => {
-  const client = await connect(t, noCharacter, [], { 'OpenAI-Beta': 'realtime=v1' }, '?intent=transcription')
+  const client = await dialBeta(t, await startServer(t, { characters: nobody }), { query: '?intent=transcription' })
   const { session } = await client.next('transcription_session.created')
   t.match(session, { object: 'realtime.transcription_session', input_audio_format: 'pcm16', input_audio_transcription: null, client_secret: null })
   for (const key of ['modalities', 'voice', 'temperature']) t.notOk(key in session, key)
@@ -266,10 +237,8 @@ t.test('a session that only transcribes has events of its own', async t => {
 })
 
 t.test('what the beta knows is nothing unknown to a strict server', async t => {
-  const client = await connect(t, { ...noCharacter, strict: true })
-  await client.next('conversation.created')
-  client.send({ type: 'session.update', session: { modalities: ['text'], temperature: 0.7, max_response_output_tokens: 10, input_audio_format: 'g711_alaw' } })
-  t.match((await client.next('session.updated')).session, { temperature: 0.7, input_audio_format: 'g711_alaw' })
+  const client = await connect(t, { strict: true })
+  t.match(await client.update({ modalities: ['text'], temperature: 0.7, max_response_output_tokens: 10, input_audio_format: 'g711_alaw' }), { temperature: 0.7, input_audio_format: 'g711_alaw' })
   client.send({ type: 'conversation.item.create', item: { object: 'realtime.item', type: 'message', role: 'user', content: [{ type: 'input_text', text: 'Hello' }] } })
   client.send({ type: 'response.create', response: { modalities: ['text'], temperature: 0.9 } })
   t.equal((await client.next('response.done')).response.temperature, 0.9)
@@ -277,25 +246,24 @@ t.test('what the beta knows is nothing unknown to a strict server', async t => {
 })
 
 t.test('the extension is the same in beta', async t => {
-  const client = await connect(t, {})
-  const { session } = await client.next('session.created')
+  const client = await connect(t, { characters: {} })
+  const { session } = client
   t.equal(session.voice, session.character)
   const other = session.characters[1]
   client.send({ type: 'session.characters.list', event_id: 'list' })
   t.match(await client.next('session.characters.listed'), { request_event_id: 'list', character_count: session.characters.length })
-  client.send({ type: 'session.update', session: { voice: other } })
-  t.match((await client.next('session.updated')).session, { voice: other, character: other })
+  t.match(await client.update({ voice: other }), { voice: other, character: other })
 })
 
 t.test('a beta client does not change what a GA client meets on the same server', async t => {
-  const server = await startServer(t, noCharacter)
+  const server = await startServer(t, { characters: nobody })
   const client = await server.connect()
   t.equal(await client.ask('Hello'), 'You said: Hello')
   t.notOk(client.types().includes('conversation.created'))
 })
 
 t.test('an item that is none at all is told as such', async t => {
-  const client = await connect(t, noCharacter)
+  const client = await connect(t)
   for (const role of [{ toString: 1, valueOf: 1 }, '__proto__', 'constructor', ['user'], null]) {
     t.match(await client.fail({ type: 'conversation.item.create', item: { type: 'message', role, content: [{ type: 'constructor', text: 'x' }] } }), { param: 'item.role' })
   }
@@ -307,19 +275,14 @@ t.test('temperature', async t => {
   const asked = async (t: Test, query = '?model=m') => {
     const chat = await startChatServer()
     t.teardown(() => chat.close())
-    const client = await connect(t, { characters: { directory, default: null }, llm: { baseUrl: chat.url, model: 'test-model' } }, [], undefined, query)
-    await client.next('conversation.created')
+    const client = await connect(t, { characters: { directory, default: null }, llm: { baseUrl: chat.url, model: 'test-model' } }, query)
     /** What the response shows, and what the model server was sent. */
     const answer = async (response: object = {}) => {
       client.send({ type: 'response.create', response: { modalities: ['text'], ...response } })
       const shown = [(await client.next('response.created')).response.temperature, (await client.next('response.done')).response.temperature]
       return { shown, sent: chat.requests.at(-1)!.body.temperature }
     }
-    const update = async (session: object) => {
-      client.send({ type: 'session.update', session })
-      return (await client.next('session.updated')).session.temperature
-    }
-    return { ...client, answer, update }
+    return { ...client, answer }
   }
 
   t.test('that nobody set is the model\'s own', async t => {
@@ -329,11 +292,11 @@ t.test('temperature', async t => {
 
   t.test('of the session reaches the model, and that of one response for that one', async t => {
     const { answer, update } = await asked(t)
-    t.equal(await update({ temperature: 0.6 }), 0.6)
+    t.equal((await update({ temperature: 0.6 })).temperature, 0.6)
     t.strictSame(await answer(), { shown: [0.6, 0.6], sent: 0.6 })
     t.strictSame(await answer({ temperature: 1.1 }), { shown: [1.1, 1.1], sent: 1.1 })
     t.strictSame(await answer(), { shown: [0.6, 0.6], sent: 0.6 })
-    t.equal(await update({ instructions: 'Be brief.' }), 0.6)
+    t.equal((await update({ instructions: 'Be brief.' })).temperature, 0.6)
     t.strictSame(await answer({ conversation: 'none', temperature: 0 }), { shown: [0, 0], sent: 0 })
   })
 

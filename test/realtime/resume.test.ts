@@ -1,33 +1,17 @@
 import { once } from 'node:events'
-import { rename, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { WebSocket } from 'ws'
 import type { DramatisOptions } from '../../app.js'
-import type { ServerEvent } from '../../lib/realtime/events/server.js'
-import { characterSource } from '../support/casts.js'
-import type { TestClient } from '../support/client.js'
+import { connectBeta } from '../support/beta-client.js'
+import { nobody } from '../support/casts.js'
+import { userItem } from '../support/conversing.js'
 import { cannedEngines, endless, hang, tone, toneTts } from '../support/engines.js'
-import { Inbox } from '../support/inbox.js'
-import { refusal } from '../support/refusal.js'
 import { samplesOf } from '../support/prometheus.js'
+import { refusal } from '../support/refusal.js'
+import { created, cut, tokenOf } from '../support/resuming.js'
 import { startServer, type TestServer } from '../support/server.js'
 
 const written = { output_modalities: ['text'] }
-
-/** What a session's client was told at first. */
-function created (client: TestClient) {
-  return (client.events.find(event => event.type === 'session.created') as Extract<ServerEvent, { type: 'session.created' }>).session
-}
-
-const tokenOf = (client: TestClient) => created(client).resume!.token
-
-/** The network is gone: neither side says goodbye. */
-async function cut (client: TestClient): Promise<void> {
-  client.socket.terminate()
-  await client.closed
-}
 
 /** The items that a session has, as its client reads them. */
 async function items (server: TestServer, token: string, query = '') {
@@ -46,7 +30,7 @@ async function checkpoints (server: TestServer): Promise<number> {
 }
 
 async function connect (t: Test, options: DramatisOptions = {}) {
-  const server = await startServer(t, { characters: { default: null }, ...options })
+  const server = await startServer(t, { characters: nobody, ...options })
   return { server, client: await server.connect('?resume=new') }
 }
 
@@ -85,10 +69,12 @@ t.test('items come back in their order, deleted ones stay away, and the model re
   const engines = cannedEngines()
   const { server, client } = await connect(t, engines)
   await client.ask('One')
-  client.send({ type: 'conversation.item.create', previous_item_id: 'root', item: { id: 'first', type: 'message', role: 'system', content: [{ type: 'input_text', text: 'Zero' }] } })
-  client.send({ type: 'conversation.item.create', item: { id: 'gone', type: 'message', role: 'user', content: [{ type: 'input_text', text: 'Forget me' }] } })
-  client.send({ type: 'conversation.item.create', item: { id: 'call', type: 'function_call', call_id: 'call_1', name: 'weather', arguments: '{}' } })
-  client.send({ type: 'conversation.item.create', item: { id: 'output', type: 'function_call_output', call_id: 'call_1', output: 'Rain' } })
+  client.send({ type: 'conversation.item.create', previous_item_id: 'root', item: { ...userItem('Zero', 'first'), role: 'system' } })
+  for (const item of [
+    userItem('Forget me', 'gone'),
+    { id: 'call', type: 'function_call', call_id: 'call_1', name: 'weather', arguments: '{}' },
+    { id: 'output', type: 'function_call_output', call_id: 'call_1', output: 'Rain' }
+  ]) client.send({ type: 'conversation.item.create', item })
   client.send({ type: 'conversation.item.delete', item_id: 'gone' })
   await client.next('conversation.item.deleted')
   await cut(client)
@@ -102,11 +88,9 @@ t.test('items come back in their order, deleted ones stay away, and the model re
   ])
   t.equal(again.items.length, 5)
   t.equal(again.client.of('conversation.item.added')[4]!.previous_item_id, 'call')
-  again.client.send({ type: 'conversation.item.retrieve', item_id: 'first' })
-  t.match((await again.client.next('conversation.item.retrieved')).item, { content: [{ text: 'Zero' }] })
+  t.match(await again.client.retrieve('first'), { content: [{ text: 'Zero' }] })
 
-  again.client.send({ type: 'response.create', response: written })
-  await again.client.next('response.done')
+  await again.client.respond(written)
   t.strictSame(engines.llm.requests.at(-1)!.messages.slice(1).map(({ content }) => content), ['Zero', 'One', 'You said: One', 'Rain'])
 })
 
@@ -180,8 +164,7 @@ t.test('an answer that is cut off keeps what was sent of it', async t => {
 t.test('a client that knows how much of an answer it played can still truncate it', async t => {
   const { server, client } = await connect(t, { ...cannedEngines(), tts: toneTts() })
   client.say('one two three four')
-  client.send({ type: 'response.create' })
-  const { id } = (await client.next('response.done')).response.output[0]!
+  const { id } = (await client.respond()).output[0]!
   await cut(client)
   const { client: again } = await items(server, tokenOf(client))
   again.send({ type: 'conversation.item.truncate', item_id: id, content_index: 0, audio_end_ms: 200 })
@@ -196,13 +179,11 @@ t.test('what was spoken comes back in words, without its sound', async t => {
   await client.update({ audio: { input: { turn_detection: null } } })
   client.append(tone(500))
   client.send({ type: 'input_audio_buffer.commit' })
-  client.send({ type: 'response.create', response: written })
-  await client.next('response.done')
+  await client.respond(written)
   await cut(client)
   const { client: again, items: [spoken] } = await items(server, tokenOf(client))
   t.match(spoken, { content: [{ type: 'input_audio', transcript: '500 ms of audio' }] })
-  again.send({ type: 'conversation.item.retrieve', item_id: spoken!.id })
-  t.notOk(JSON.stringify((await again.next('conversation.item.retrieved')).item).includes('"audio":'))
+  t.notOk(JSON.stringify(await again.retrieve(spoken!.id!)).includes('"audio":'))
 })
 
 t.test('a connection that still looks alive is closed, keeps what it said, and gives its place to the new one', async t => {
@@ -217,48 +198,6 @@ t.test('a connection that still looks alive is closed, keeps what it said, and g
   client.socket.resume()
   t.strictSame(await client.closed, { code: 1000, reason: 'session resumed on another connection' })
   t.equal(again.socket.readyState, again.socket.OPEN)
-})
-
-t.test('a cast comes back from where it was loaded, in its version', async t => {
-  const team = t.testdir({ winter: { 'a.ts': characterSource('Frost'), 'b.ts': characterSource('Snow') } })
-  const server = await startServer(t, { characters: { roots: { team } } })
-  const client = await server.connect('?resume=new')
-  client.send({ type: 'session.characters.reload', directory: 'team/winter' })
-  const { version } = await client.next('session.characters.reloaded')
-  await client.update({ character: 'Snow' })
-  await cut(client)
-  const again = await server.connect(`?resume=${tokenOf(client)}`)
-  t.match(created(again), { characters: ['Frost', 'Snow'], character: 'Snow' })
-  again.send({ type: 'session.characters.list' })
-  t.match(await again.next('session.characters.listed'), { directory: 'team/winter', version })
-
-  again.send({ type: 'session.characters.reload', characters: [{ name: 'Mine', instructions: { prompt: 'You are mine.', language: 'en' } }] })
-  await again.next('session.characters.reloaded')
-  await cut(again)
-  const last = await server.connect(`?resume=${tokenOf(again)}`)
-  t.strictSame(created(last).characters, ['Mine'])
-})
-
-t.test('files that changed meanwhile do not change the cast that comes back, if it is still kept', async t => {
-  const team = t.testdir({ winter: { 'a.ts': characterSource('Frost') } })
-  const server = await startServer(t, { characters: { roots: { team } } })
-  const client = await server.connect('?resume=new&characters=team/winter')
-  await cut(client)
-  await writeFile(join(team, 'winter', 'a.ts'), characterSource('Thaw'))
-  t.strictSame(created(await server.connect('?characters=team/winter')).characters, ['Thaw'])
-  t.strictSame(created(await server.connect(`?resume=${tokenOf(client)}`)).characters, ['Frost'])
-})
-
-t.test('a session whose cast is not there is refused, and can be taken up once it is', async t => {
-  const team = t.testdir({ winter: { 'a.ts': characterSource('Frost') } })
-  const server = await startServer(t, { characters: { roots: { team } } })
-  const client = await server.connect('?resume=new&characters=team/winter')
-  await cut(client)
-  await rename(join(team, 'winter'), join(team, 'away'))
-  const url = `ws://127.0.0.1:${server.port}/v1/realtime?resume=${tokenOf(client)}`
-  for (let again = 0; again < 2; again++) t.match(await refusal(url), { status: 400, body: { error: { code: 'directory_not_found', param: 'resume' } } })
-  await rename(join(team, 'away'), join(team, 'winter'))
-  t.strictSame(created(await server.connect(`?resume=${tokenOf(client)}`)).characters, ['Frost'])
 })
 
 t.test('of a long conversation the newest items are kept', async t => {
@@ -314,30 +253,21 @@ t.test('a speaker who was not understood yet does not keep the conversation from
 
 t.test('a client of the beta comes back in its dialect, with its temperature', async t => {
   const engines = cannedEngines()
-  const server = await startServer(t, { characters: { default: null }, ...engines })
-  const dial = async (query: string) => {
-    const socket = new WebSocket(`ws://127.0.0.1:${server.port}/v1/realtime?${query}`, { headers: { 'OpenAI-Beta': 'realtime=v1' } })
-    t.teardown(() => socket.terminate())
-    const inbox = new Inbox()
-    socket.on('message', data => inbox.push(JSON.parse(String(data))))
-    await once(socket, 'open')
-    return { socket, inbox, session: (await inbox.next('session.created')).session, send: (event: object) => socket.send(JSON.stringify(event)) }
-  }
-  const client = await dial('resume=new')
-  const conversation = await client.inbox.next('conversation.created')
-  client.send({ type: 'session.update', session: { temperature: 0.7, modalities: ['text'] } })
-  client.send({ type: 'conversation.item.create', item: { type: 'message', role: 'user', content: [{ type: 'input_text', text: 'Hello' }] } })
+  const server = await startServer(t, { characters: nobody, ...engines })
+  const client = await connectBeta(t, server, '?resume=new')
+  await client.update({ temperature: 0.7, modalities: ['text'] })
+  client.send({ type: 'conversation.item.create', item: userItem('Hello') })
   client.send({ type: 'response.create' })
-  await client.inbox.next('response.done')
+  await client.next('response.done')
   client.socket.terminate()
   await once(client.socket, 'close')
 
-  const again = await dial(`resume=${client.session.resume.token}&replay=true`)
+  const again = await connectBeta(t, server, `?resume=${client.session.resume.token}&replay=true`)
   t.match(again.session, { id: client.session.id, temperature: 0.7, modalities: ['text'], resume: { resumed: true, item_count: 2 } })
-  t.strictSame((await again.inbox.next('conversation.created')).conversation, conversation.conversation)
-  t.match((await again.inbox.next('conversation.item.created')).item, { role: 'user', object: 'realtime.item' })
-  t.match((await again.inbox.next('conversation.item.created')).item, { role: 'assistant', content: [{ type: 'text', text: 'You said: Hello' }] })
+  t.strictSame(again.conversation, client.conversation)
+  t.match((await again.next('conversation.item.created')).item, { role: 'user', object: 'realtime.item' })
+  t.match((await again.next('conversation.item.created')).item, { role: 'assistant', content: [{ type: 'text', text: 'You said: Hello' }] })
   again.send({ type: 'response.create' })
-  await again.inbox.next('response.done')
+  await again.next('response.done')
   t.equal(engines.llm.requests.at(-1)!.temperature, 0.7)
 })

@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs'
+import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { DramatisOptions } from '../../app.js'
@@ -7,6 +7,8 @@ import { castOf, characterSource } from '../support/casts.js'
 import { v2 } from '../support/cards.js'
 import { type TestClient, textOf } from '../support/client.js'
 import { cannedEngines, says, type Script } from '../support/engines.js'
+import { refusal } from '../support/refusal.js'
+import { created, cut, tokenOf } from '../support/resuming.js'
 import { startServer } from '../support/server.js'
 
 // Where a session's characters may be from beside one directory: the event itself, several places, earlier versions, changed files.
@@ -184,4 +186,43 @@ t.test('a session with a version of its own does not follow the files', async t 
   writeFileSync(path('default', 'ada.ts'), characterSource('Ada').replace('You are Ada.', 'You are Ada the second.'))
   await other.next('session.characters.reloaded')
   t.match(await ask(client, 'Ada'), 'You are Ada.')
+})
+
+t.test('the cast of a session that is taken up comes back from where it was loaded, in its version', async t => {
+  const team = t.testdir({ winter: { 'a.ts': characterSource('Frost'), 'b.ts': characterSource('Snow') } })
+  const server = await startServer(t, { characters: { roots: { team } } })
+  const client = await server.connect('?resume=new')
+  const { report: { version } } = await client.reload({ directory: 'team/winter' })
+  await client.update({ character: 'Snow' })
+  await cut(client)
+  const again = await server.connect(`?resume=${tokenOf(client)}`)
+  t.match(created(again), { characters: ['Frost', 'Snow'], character: 'Snow' })
+  t.match(await again.listCharacters(), { directory: 'team/winter', version })
+
+  await again.reload({ characters: [inline('Mine')] })
+  await cut(again)
+  const last = await server.connect(`?resume=${tokenOf(again)}`)
+  t.strictSame(created(last).characters, ['Mine'])
+})
+
+t.test('files that changed meanwhile do not change the cast that comes back, if it is still kept', async t => {
+  const team = t.testdir({ winter: { 'a.ts': characterSource('Frost') } })
+  const server = await startServer(t, { characters: { roots: { team } } })
+  const client = await server.connect('?resume=new&characters=team/winter')
+  await cut(client)
+  writeFileSync(join(team, 'winter', 'a.ts'), characterSource('Thaw'))
+  t.strictSame(created(await server.connect('?characters=team/winter')).characters, ['Thaw'])
+  t.strictSame(created(await server.connect(`?resume=${tokenOf(client)}`)).characters, ['Frost'])
+})
+
+t.test('a session whose cast is not there is refused, and can be taken up once it is', async t => {
+  const team = t.testdir({ winter: { 'a.ts': characterSource('Frost') } })
+  const server = await startServer(t, { characters: { roots: { team } } })
+  const client = await server.connect('?resume=new&characters=team/winter')
+  await cut(client)
+  renameSync(join(team, 'winter'), join(team, 'away'))
+  const url = `ws://127.0.0.1:${server.port}/v1/realtime?resume=${tokenOf(client)}`
+  for (let again = 0; again < 2; again++) t.match(await refusal(url), { status: 400, body: { error: { code: 'directory_not_found', param: 'resume' } } })
+  renameSync(join(team, 'away'), join(team, 'winter'))
+  t.strictSame(created(await server.connect(`?resume=${tokenOf(client)}`)).characters, ['Frost'])
 })

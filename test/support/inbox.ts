@@ -1,4 +1,4 @@
-interface Event { type: string }
+export interface Event { type: string }
 /** Of a union its member of that type; of anything else, itself. */
 type Of<E extends Event, T extends string> = [Extract<E, { type: T }>] extends [never] ? E : Extract<E, { type: T }>
 
