@@ -1,16 +1,14 @@
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
-import { Agent, request } from 'node:http'
 import { connect as connectTo } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
-import { TestClient } from '../support/client.js'
-import { eventually, idOf, type Answer } from '../support/fleet.js'
-import { ServerProcess, withoutSpeech } from '../support/process.js'
-import { childrenOf, isAlive } from '../support/processes.js'
-import { moduleFile } from '../support/program.js'
-import { samplesOf } from '../support/prometheus.js'
+import type { TestClient } from '../support/client.js'
+import { eventually, idOf } from '../support/fleet.js'
+import { Machine } from '../support/machine.js'
+import { withoutSpeech } from '../support/process.js'
+import { isAlive } from '../support/processes.js'
 import { RedisServer, withoutRedis } from '../support/redis.js'
 import { refusal } from '../support/refusal.js'
 import { until } from '../support/until.js'
@@ -24,90 +22,20 @@ const cast = (line: string) => `export default {
 }`
 const resume = (client: TestClient) => `?resume=${client.of('session.created')[0]!.session.resume!.token}&replay=true`
 
-/** Two session processes, `left-1` and `left-2`, whose leases outlive every test: what frees something is no lease that ran out. */
-class Machine {
-  readonly #t: Test
-  readonly server: ServerProcess
-  readonly port: number
-  readonly root: string
+/** Its session processes are `left-1` and `left-2`, whose leases outlive every test: what frees something is no lease that ran out. */
+async function start (t: Test, environment: Record<string, string> = {}) {
+  const keys = { kiosk: { key: KEY }, few: { key: FEW, sessions: 5 }, slow: { key: SLOW, connectionsPerMinute: 10 } }
+  const root = t.testdir({ 'keys.json': JSON.stringify({ keys }), team: { 'ann.js': cast('first') } })
+  const machine = await Machine.start(t, {
+    NODE_NAME: 'left', NODE_LEASE_SECONDS: '3600', KEYS_FILE: join(root, 'keys.json'), CHARACTERS_ROOTS: `team=${join(root, 'team')}`, DRAIN_SECONDS: '0', ...withoutSpeech, ...environment
+  }, KEY)
+  return { machine, team: join(root, 'team') }
+}
 
-  private constructor (t: Test, server: ServerProcess, port: number, root: string) {
-    this.#t = t
-    this.server = server
-    this.port = port
-    this.root = root
-  }
-
-  static async start (t: Test, environment: Record<string, string> = {}): Promise<Machine> {
-    const keys = { kiosk: { key: KEY }, few: { key: FEW, sessions: 5 }, slow: { key: SLOW, connectionsPerMinute: 10 } }
-    const root = t.testdir({ 'keys.json': JSON.stringify({ keys }), team: { 'ann.js': cast('first') } })
-    const server = ServerProcess.start(t, {
-      WORKERS: '2', NODE_NAME: 'left', NODE_LEASE_SECONDS: '3600', KEYS_FILE: join(root, 'keys.json'), CHARACTERS_ROOTS: `team=${join(root, 'team')}`, DRAIN_SECONDS: '0', ...withoutSpeech, ...environment
-    })
-    return new Machine(t, server, await server.port(), root)
-  }
-
-  get url (): string {
-    return `ws://127.0.0.1:${this.port}/v1/realtime`
-  }
-
-  async connect (key = KEY, query = ''): Promise<TestClient> {
-    const client = await TestClient.connect(this.url + query, [], { headers: { authorization: `Bearer ${key}` } })
-    this.#t.teardown(() => client.socket.terminate())
-    return client
-  }
-
-  /** One session in each process: as many as are needed, of which the others close again. */
-  async connectBoth (key = KEY, query = ''): Promise<[TestClient, TestClient]> {
-    const found = new Map<string, TestClient>()
-    const rest: TestClient[] = []
-    while (found.size < 2) {
-      const client = await this.connect(key, query)
-      const node = await this.nodeOf(client)
-      if (found.has(node)) rest.push(client)
-      else found.set(node, client)
-    }
-    for (const client of rest) await client.close()
-    // By name: after a restart they have other numbers.
-    const [one, two] = [...found].sort(([a], [b]) => a < b ? -1 : 1)
-    return [one![1], two![1]]
-  }
-
-  /** Over a connection of its own, which the process with fewest sessions is given. */
-  async ask (method: string, path: string, body?: object): Promise<Answer> {
-    const asked = request({
-      port: this.port, method, path, agent: new Agent(), headers: { authorization: `Bearer ${KEY}`, ...body === undefined ? {} : { 'content-type': 'application/json' } }
-    })
-    asked.end(body === undefined ? undefined : JSON.stringify(body))
-    const [response] = await once(asked, 'response')
-    let text = ''
-    for await (const chunk of response) text += chunk
-    return { status: response.statusCode, body: response.headers['content-type'].includes('json') ? JSON.parse(text) : text }
-  }
-
-  async sessions (): Promise<any[]> {
-    return (await this.ask('GET', '/v1/sessions')).body.data
-  }
-
-  async nodeOf (client: TestClient): Promise<string> {
-    return (await this.sessions()).find(({ id }) => id === idOf(client)).node
-  }
-
-  async metric (name: string): Promise<number> {
-    return samplesOf((await this.ask('GET', '/metrics')).body).find(sample => sample.name === name)!.value
-  }
-
-  /** Process of a session. */
-  pidOf (client: TestClient): number {
-    const opened = this.server.output.split('\n').findLast(line => line.includes('"msg":"session opened"') && line.includes(idOf(client)))
-    return (JSON.parse(opened!) as { pid: number }).pid
-  }
-
-  /** Closes what a test has opened, and waits until nobody knows of it. */
-  async empty (): Promise<void> {
-    for (const { id } of await this.sessions()) await this.ask('POST', `/v1/sessions/${id}/close`)
-    await eventually(async () => (await this.sessions()).length === 0 && await this.metric('dramatis_sessions_active') === 0)
-  }
+/** Closes what a test has opened, and waits until nobody knows of it. */
+async function empty (machine: Machine): Promise<void> {
+  for (const { id } of await machine.sessions()) await machine.ask('POST', `/v1/sessions/${id}/close`)
+  await eventually(async () => (await machine.sessions()).length === 0 && (await machine.metric('dramatis_sessions_active'))[0] === 0)
 }
 
 /** Connections that have said nothing yet: each process has as many as the other. Then all of them ask at once. */
@@ -127,15 +55,15 @@ async function race (t: Test, { port, url }: Machine, count: number, key: string
 }
 
 t.test('the session processes of a machine, without Redis', async t => {
-  const machine = await Machine.start(t)
-  t.afterEach(() => machine.empty())
+  const { machine, team } = await start(t)
+  t.afterEach(() => empty(machine))
 
   t.test('an ephemeral key made by one opens sessions in both, with its configuration', async t => {
     const { body, status } = await machine.ask('POST', '/v1/realtime/client_secrets', { session: { type: 'realtime', instructions: 'Speak of boats.' } })
     t.equal(status, 200)
     const both = await machine.connectBoth(body.value)
     for (const client of both) t.equal(client.of('session.created')[0]!.session.instructions, 'Speak of boats.')
-    t.not(machine.pidOf(both[0]), machine.pidOf(both[1]))
+    t.not(await machine.pidOf(both[0]), await machine.pidOf(both[1]))
     t.match(await refusal(machine.url, { authorization: `Bearer ek_${'x'.repeat(32)}` }), { status: 401 })
   })
 
@@ -154,7 +82,7 @@ t.test('the session processes of a machine, without Redis', async t => {
     const sessions = await machine.sessions()
     t.strictSame(sessions.map(({ id, node }) => [id, node]), [[idOf(both[0]), 'left-1'], [idOf(both[1]), 'left-2']])
     t.ok(sessions.every(({ key, counters }) => key === 'kiosk' && counters.bytes_in === 0), 'none is silent')
-    t.match((await machine.ask('GET', '/v1/nodes')).body.data, [{ name: 'left-1', status: 'ready', sessions: 1, limit: 500 }, { name: 'left-2', status: 'ready', sessions: 1, limit: 500 }])
+    t.match(await machine.nodes(), [{ name: 'left-1', status: 'ready', sessions: 1, limit: 500 }, { name: 'left-2', status: 'ready', sessions: 1, limit: 500 }])
   })
 
   t.test('a session is closed wherever it is', async t => {
@@ -170,7 +98,7 @@ t.test('the session processes of a machine, without Redis', async t => {
     await machine.connectBoth(KEY, '?characters=team')
     const versions = async () => new Set((await machine.sessions()).map(({ version }) => version))
     const [before] = await versions()
-    writeFileSync(join(machine.root, 'team', 'ann.js'), cast('second'))
+    writeFileSync(join(team, 'ann.js'), cast('second'))
     t.match(await machine.ask('POST', '/v1/characters/reload', { root: 'team' }), { status: 202, body: { sessions: 2, nodes: 2 } })
     await eventually(async () => {
       const now = await versions()
@@ -181,8 +109,8 @@ t.test('the session processes of a machine, without Redis', async t => {
   t.test('a session is taken up in the other process', async t => {
     let client = await machine.connect(KEY, '?resume=new')
     await client.ask('Hello')
-    const first = machine.pidOf(client)
-    while (machine.pidOf(client) === first) {
+    const first = await machine.pidOf(client)
+    while (await machine.pidOf(client) === first) {
       client.socket.terminate()
       await client.closed
       // Somebody takes its place.
@@ -195,8 +123,8 @@ t.test('the session processes of a machine, without Redis', async t => {
   })
 
   t.test('who comes to the other process while the old connection looks alive, ends that one', async t => {
-    await machine.empty()
-    const written = async () => samplesOf((await machine.ask('GET', '/metrics')).body).find(({ name, labels }) => name === 'dramatis_checkpoints_total' && labels.outcome === 'written')?.value ?? 0
+    await empty(machine)
+    const written = async () => (await machine.metric('dramatis_checkpoints_total', { outcome: 'written' }))[0] ?? 0
     const before = await written()
     const client = await machine.connect(KEY, '?resume=new')
     await client.ask('Hello')
@@ -206,28 +134,28 @@ t.test('the session processes of a machine, without Redis', async t => {
     do others.push(await machine.connect())
     while (await machine.nodeOf(others.at(-1)!) !== node)
     for (const other of others.slice(0, -1)) await other.close()
-    await eventually(async () => await written() > before && await machine.metric('dramatis_sessions_active') === 2)
+    await eventually(async () => await written() > before && (await machine.metric('dramatis_sessions_active'))[0] === 2)
     const again = await machine.connect(KEY, resume(client))
     t.not(await machine.nodeOf(again), node)
     t.match(await client.closed, { code: 1000, reason: 'session resumed on another connection' })
     t.strictSame((await machine.sessions()).map(({ id }) => id).sort(), [idOf(again), idOf(others.at(-1)!)].sort())
-    await machine.empty()
+    await empty(machine)
   })
 
   t.test('a process that is killed frees what it had at once, not when its lease is over', async t => {
     const clients: TestClient[] = []
     for (let n = 0; n < 5; n++) clients.push(await machine.connect(FEW))
     t.match(await refusal(machine.url, { authorization: `Bearer ${FEW}` }), { status: 429 })
-    const victim = machine.pidOf(clients[0]!)
-    const spared = clients.filter(client => machine.pidOf(client) !== victim)
-    process.kill(victim, 'SIGKILL')
+    const pids = await machine.pidsOf(clients)
+    const spared = clients.filter((client, index) => pids[index] !== pids[0])
+    process.kill(pids[0]!, 'SIGKILL')
     await clients[0]!.closed
     await eventually(async () => (await machine.sessions()).length === spared.length)
     t.strictSame((await machine.sessions()).map(({ id }) => id), spared.map(idOf))
     for (let n = spared.length; n < 5; n++) await machine.connect(FEW)
     t.match(await refusal(machine.url, { authorization: `Bearer ${FEW}` }), { status: 429 })
-    await eventually(async () => (await machine.ask('GET', '/v1/nodes')).body.data.length === 2)
-    t.strictSame((await machine.ask('GET', '/v1/nodes')).body.data.map(({ name }: any) => name), ['left-1', 'left-2'])
+    await eventually(async () => (await machine.nodes()).length === 2)
+    t.strictSame((await machine.nodes()).map(({ name }) => name), ['left-1', 'left-2'])
   })
 
   t.test('while the process that listens hangs, sessions go on; then it knows what has become of them', async t => {
@@ -240,7 +168,7 @@ t.test('the session processes of a machine, without Redis', async t => {
     t.ok(await two.ask('Still there?'))
     primary.kill('SIGCONT')
     await machine.server.prints(/The store of the fleet is there again/)
-    await eventually(async () => await machine.metric('dramatis_store_up') === 1)
+    await eventually(async () => (await machine.metric('dramatis_store_up'))[0] === 1)
     t.strictSame((await machine.sessions()).map(({ id }) => id), [idOf(two)])
   })
 
@@ -255,22 +183,22 @@ t.test('the session processes of a machine, without Redis', async t => {
     await again.settle()
     t.equal(again.of('conversation.item.done').length, 2)
     await machine.connect(value)
-    await eventually(async () => (await machine.ask('GET', '/v1/nodes')).body.data.length === 2)
+    await eventually(async () => (await machine.nodes()).length === 2)
   })
 
   t.test('whichever is asked to drain, all of them do, and what replaces one as well, until a restart', async t => {
-    await machine.empty()
+    await empty(machine)
     const both = await machine.connectBoth()
     const closed = both.map(({ closed }) => closed)
     t.match(await machine.ask('POST', '/v1/drain'), { status: 202, body: { status: 'draining', sessions: 2 } })
     for (const { code } of await Promise.all(closed)) t.equal(code, 1001)
-    t.match(await machine.ask('GET', '/health/ready'), { status: 503, body: { status: 'draining' } })
-    const nodes = async (status: string): Promise<any[]> => (await machine.ask('GET', '/v1/nodes')).body.data.filter((node: { status: string }) => node.status === status)
+    t.match(await machine.readiness(), { status: 503, body: { status: 'draining' } })
+    const nodes = async (status: string) => (await machine.nodes()).filter(node => node.status === status)
     await eventually(async () => (await nodes('draining')).length === 2)
     const ended = machine.server.output.split('ended by itself').length
-    process.kill(machine.pidOf(both[0]), 'SIGKILL')
+    process.kill(await machine.pidOf(both[0]), 'SIGKILL')
     await eventually(async () => machine.server.output.split('ended by itself').length === ended + 1)
-    await eventually(async () => (await machine.ask('GET', '/health/ready')).body.workers.wanted === 2 && (await nodes('draining')).length === 2)
+    await eventually(async () => (await machine.readiness()).body.workers.wanted === 2 && (await nodes('draining')).length === 2)
     t.equal(await race(t, machine, 4, KEY), 0)
     machine.server.child.kill('SIGHUP')
     await eventually(async () => (await nodes('ready')).length === 2 && (await nodes('draining')).length === 0)
@@ -279,7 +207,7 @@ t.test('the session processes of a machine, without Redis', async t => {
 })
 
 t.test('session processes with room for one session each', async t => {
-  const machine = await Machine.start(t, { MAX_SESSIONS: '2' })
+  const { machine } = await start(t, { MAX_SESSIONS: '2' })
 
   t.test('all together they keep so many sessions as one would', async t => {
     const clients: TestClient[] = []
@@ -301,7 +229,7 @@ t.test('session processes with room for one session each', async t => {
   t.test('they do not outlive a server that is killed', async t => {
     const client = await machine.connect()
     const primary = machine.server.child
-    const pids = ['worker', 'lib/workers/engine-entry'].flatMap(module => childrenOf(primary.pid!, moduleFile(module)))
+    const pids = [...machine.workers, ...machine.engines]
     t.equal(pids.length, 3)
     primary.kill('SIGKILL')
     t.match(await client.closed, { code: 1001 })
@@ -311,7 +239,7 @@ t.test('session processes with room for one session each', async t => {
 
 t.test('with Redis the processes of a machine have names of their own as well', { skip: withoutRedis }, async t => {
   const redis = await RedisServer.start(t)
-  const machine = await Machine.start(t, { REDIS_URL: redis.url })
-  t.match((await machine.ask('GET', '/v1/nodes')).body.data, [{ name: 'left-1' }, { name: 'left-2' }])
+  const { machine } = await start(t, { REDIS_URL: redis.url })
+  t.match(await machine.nodes(), [{ name: 'left-1' }, { name: 'left-2' }])
   t.match(redis.ask('KEYS', 'dramatis:node:*'), /left-/)
 })
