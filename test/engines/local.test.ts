@@ -12,6 +12,8 @@ import { createLocalStt } from '../../lib/engines/local/stt.js'
 import { createLocalTts } from '../../lib/engines/local/tts.js'
 import { createLocalVad } from '../../lib/engines/local/vad.js'
 import { loader, moduleFile } from '../support/program.js'
+import { collect, stream } from '../support/streams.js'
+import { latch } from '../support/transcript.js'
 import { clips, readClip } from '../support/wav.js'
 import { countWrongWords, toWords } from '../support/words.js'
 
@@ -27,37 +29,26 @@ const silence = (ms: number): Int16Array => new Int16Array(msToSamples(ms))
 const noise = (ms: number): Int16Array => silence(ms).map(() => 600 * (Math.random() - 0.5))
 
 /** Audio as it comes from a client: chunks of 100 ms. */
-async function * stream (...parts: Int16Array[]): AsyncGenerator<Int16Array> {
+async function * microphone (...parts: Int16Array[]): AsyncGenerator<Int16Array> {
   const audio = concat(parts)
   for (let i = 0; i < audio.length; i += 2400) yield audio.subarray(i, i + 2400)
 }
 
-async function * clauses (...texts: string[]): AsyncGenerator<string> {
-  yield * texts
-}
-
-async function collect<T> (values: AsyncIterable<T>): Promise<T[]> {
-  const all: T[] = []
-  for await (const value of values) all.push(value)
-  return all
-}
-
 async function transcribe (...parts: Int16Array[]): Promise<string> {
-  const chunks = await collect(stt.transcribe(stream(...parts), { signal }))
+  const chunks = await collect(stt.transcribe(microphone(...parts), { signal }))
   return chunks.map(({ delta }) => delta).join('')
 }
 
-const listen = (...parts: Int16Array[]): Promise<SpeechFrame[]> => collect(vad.detect(stream(...parts), { signal }))
+const listen = (...parts: Int16Array[]): Promise<SpeechFrame[]> => collect(vad.detect(microphone(...parts), { signal }))
 
 async function speak (voice: string, ...texts: string[]): Promise<{ text: string, audio: Int16Array }> {
-  const chunks = await collect(tts.synthesize(clauses(...texts), { signal, voice }))
+  const chunks = await collect(tts.synthesize(stream(...texts), { signal, voice }))
   return { text: chunks.map(({ text }) => text).join(''), audio: concat(chunks.map(({ audio }) => audio)) }
 }
 
 /** A source that gives three values, never ends by itself, and tells when it is released. */
 function endless<T> (value: T): { source: AsyncIterable<T>, released: Promise<void> } {
-  let release: () => void
-  const released = new Promise<void>((resolve) => { release = resolve })
+  const { opened: released, open: release } = latch()
   let left = 3
   const source: AsyncIterable<T> = {
     [Symbol.asyncIterator]: () => ({
@@ -124,16 +115,6 @@ t.test('voice detection', async (t) => {
     }
     await t.rejects(collect(vad.detect(broken(), { signal })), { message: 'broken input' })
   })
-
-  t.test('a missing model is told in one line', async (t) => {
-    const engine = createLocalVad({ model: '/nowhere/silero.onnx' })
-    await t.rejects(engine.start!(), {
-      name: 'EngineError',
-      code: 'engine_unavailable',
-      message: 'Local voice detection: the model file /nowhere/silero.onnx is missing'
-    })
-    await engine.close!()
-  })
 })
 
 t.test('speech recognition', async (t) => {
@@ -161,13 +142,12 @@ t.test('speech recognition', async (t) => {
 
   t.test('of long speech the first text comes while it still goes on', async (t) => {
     const parts = await Promise.all(Object.keys(clips).map(readClip))
-    let heard!: () => void
-    const firstText = new Promise<void>((resolve) => { heard = resolve })
+    const { opened: firstText, open: heard } = latch()
     async function * source (): AsyncGenerator<Int16Array> {
-      for (const part of parts) yield * stream(part, silence(500))
-      yield * stream(...parts, silence(500))
+      for (const part of parts) yield * microphone(part, silence(500))
+      yield * microphone(...parts, silence(500))
       await firstText
-      yield * stream(parts[2]!)
+      yield * microphone(parts[2]!)
     }
     let text = ''
     for await (const { delta } of stt.transcribe(source(), { signal })) {
@@ -195,7 +175,7 @@ t.test('speech recognition', async (t) => {
   })
 
   t.test('a signal that was aborted before rejects', async (t) => {
-    await t.rejects(collect(stt.transcribe(stream(), { signal: AbortSignal.abort(new Error('too late')) })), { message: 'too late' })
+    await t.rejects(collect(stt.transcribe(microphone(), { signal: AbortSignal.abort(new Error('too late')) })), { message: 'too late' })
   })
 
   t.test('another model is loaded from its folder', async (t) => {
@@ -205,7 +185,7 @@ t.test('speech recognition', async (t) => {
     const { default: { vocabById } } = await import('llama-tokenizer-js')
     writeFileSync(join(folder, 'tokens.txt'), vocabById.map((text, i) => `${Buffer.from(text).toString('base64')} ${i}\n`).join(''))
     const engine = createLocalStt({ model: folder })
-    const chunks = await collect(engine.transcribe(stream(await readClip('austen-0930')), { signal }))
+    const chunks = await collect(engine.transcribe(microphone(await readClip('austen-0930')), { signal }))
     t.equal(countWrongWords(chunks.map(({ delta }) => delta).join(''), clips['austen-0930']!), 0)
     await engine.close!()
   })
@@ -214,12 +194,6 @@ t.test('speech recognition', async (t) => {
     const program = fileURLToPath(new URL('../support/exit-while-decoding.ts', import.meta.url))
     const child = spawn(process.execPath, [...process.execArgv, program], { stdio: ['ignore', 'ignore', 'inherit'] })
     t.same(await once(child, 'exit'), [7, null])
-  })
-
-  t.test('a missing model folder is told in one line', async (t) => {
-    const engine = createLocalStt({ model: '/nowhere/whisper' })
-    await t.rejects(engine.start!(), { name: 'EngineError', message: 'Local speech recognition: the model folder /nowhere/whisper cannot be read' })
-    await engine.close!()
   })
 })
 
@@ -251,8 +225,7 @@ t.test('speech', async (t) => {
   })
 
   t.test('the first clause is spoken before the second is there', async (t) => {
-    let heard!: () => void
-    const firstSound = new Promise<void>((resolve) => { heard = resolve })
+    const { opened: firstSound, open: heard } = latch()
     async function * text (): AsyncGenerator<string> {
       yield 'One moment, please. '
       await firstSound
@@ -282,7 +255,7 @@ t.test('speech', async (t) => {
 
   t.test('speed changes the duration', async (t) => {
     const duration = async (speed: number): Promise<number> => {
-      const chunks = await collect(tts.synthesize(clauses(sentence), { signal, voice: 'rms', speed }))
+      const chunks = await collect(tts.synthesize(stream(sentence), { signal, voice: 'rms', speed }))
       return concat(chunks.map(({ audio }) => audio)).length
     }
     const [slow, normal, fast] = [await duration(0.5), await duration(1), await duration(1.5)]
@@ -291,7 +264,7 @@ t.test('speech', async (t) => {
   })
 
   t.test('chunks are short, and speech begins at once', async (t) => {
-    const chunks = await collect(tts.synthesize(clauses(sentence), { signal, voice: 'slt' }))
+    const chunks = await collect(tts.synthesize(stream(sentence), { signal, voice: 'slt' }))
     t.ok(chunks.every(({ audio }) => audio.length <= msToSamples(200)))
     t.ok(concat(chunks.map(({ audio }) => audio)).subarray(0, msToSamples(60)).some((sample) => Math.abs(sample) > 300))
   })
@@ -317,12 +290,17 @@ t.test('speech', async (t) => {
     await t.rejects(speak('nobody', 'Hello.'), { name: 'EngineError', message: "Local speech: there is no voice 'nobody'" })
     t.ok((await speak('slt', 'Hello.')).audio.length > 0)
   })
+})
 
-  t.test('a missing model folder is told in one line', async (t) => {
-    const engine = createLocalTts({ model: '/nowhere/piper' })
-    await t.rejects(engine.start!(), { name: 'EngineError', message: 'Local speech: the model folder /nowhere/piper cannot be read' })
+t.test('a model that is missing is told in one line', async (t) => {
+  for (const [engine, message] of [
+    [createLocalVad({ model: '/nowhere/silero.onnx' }), 'Local voice detection: the model file /nowhere/silero.onnx is missing'],
+    [createLocalStt({ model: '/nowhere/whisper' }), 'Local speech recognition: the model folder /nowhere/whisper cannot be read'],
+    [createLocalTts({ model: '/nowhere/piper' }), 'Local speech: the model folder /nowhere/piper cannot be read']
+  ] as const) {
+    await t.rejects(engine.start!(), { name: 'EngineError', code: 'engine_unavailable', message })
     await engine.close!()
-  })
+  }
 })
 
 t.test('the main thread loads nothing that only the workers need', async (t) => {
