@@ -4,7 +4,6 @@ import { createId } from './ids.js'
 
 /** Bytes waiting for the client at which what makes more of them waits too: eight seconds of audio. */
 const PAUSE_BYTES = 512 * 1024
-const TEXT = { binary: false } as const
 /** Of an event's number in its id, to the base of 36. */
 const ID_DIGITS = 8
 
@@ -14,17 +13,15 @@ export interface SessionSocket {
   readonly OPEN: number
   /** Bytes that the client has not yet taken. */
   readonly bufferedAmount: number
-  send (frame: string | Buffer, options: { binary: boolean }): void
   close (code: number, reason: string): void
   /** Stops and goes on reading what the client sends. */
   pause (): void
   resume (): void
 }
 
-/** The connection below a WebSocket: writes several frames in one system call, and tells when all it held has left. */
+/** The connection below a WebSocket; tells when all it held has left. */
 export interface Connection {
-  cork? (): void
-  uncork? (): void
+  write (data: string, encoding: 'latin1'): unknown
   on (event: 'drain', listener: () => void): unknown
   off (event: 'drain', listener: () => void): unknown
 }
@@ -46,7 +43,11 @@ export interface PartAddress {
   content_index: number
 }
 
-/** The way out of a session: every server event goes through here and gets its `event_id`. */
+/**
+ * The way out of a session: every server event goes through here and gets its `event_id`. Events that answer
+ * one thing leave together, in one write of text frames made here: a tenth less work for a text turn than
+ * frames of the library's, and seven times less than a write for each.
+ */
 export class Outbox {
   readonly #socket: SessionSocket
   readonly #connection: Connection
@@ -56,7 +57,8 @@ export class Outbox {
   /** What its events' ids begin with; their number follows. Every event needs one, and random letters for each took 4 % of a text turn. */
   readonly #idStart = createId('event').slice(0, -ID_DIGITS)
   #count = 0
-  #corked = false
+  /** Frames that leave together, a character for each byte. */
+  #burst = ''
   /** Length of the last frame that went when there was room: it alone may be longer than the bound. */
   #last = 0
   #overflowed = false
@@ -85,7 +87,7 @@ export class Outbox {
 
   /** A piece of sound, in the largest of all frames. Base64 never needs escaping, and is one byte a character. */
   sendAudio (of: PartAddress, audio: Buffer): void {
-    this.#write(Buffer.from(`${this.#openDelta('response.output_audio.delta', of)}"${audio.toString('base64')}"}`, 'latin1'))
+    this.#write(`${this.#openDelta('response.output_audio.delta', of)}"${audio.toString('base64')}"}`)
   }
 
   #nextId (): string {
@@ -100,14 +102,20 @@ export class Outbox {
 
   /** Whether the client keeps up: while it does not, whoever makes more for it waits for {@link Outbox.room}. */
   get roomy (): boolean {
-    return this.#socket.bufferedAmount < PAUSE_BYTES
+    return this.#waiting < PAUSE_BYTES
   }
 
   /** Resolves when the client has taken what waits for it. Rejects with the signal's reason. */
   room (signal: AbortSignal): Promise<void> {
+    // What the system takes at once is no event of the connection.
+    this.flush()
     return new Promise((resolve, reject) => {
       if (signal.aborted) {
         reject(signal.reason)
+        return
+      }
+      if (this.roomy) {
+        resolve()
         return
       }
       const settle = (): void => {
@@ -129,34 +137,44 @@ export class Outbox {
     this.#write(`${head},"event_id":"${this.#nextId()}"${json.slice(head.length)}`)
   }
 
-  #write (frame: string | Buffer): void {
+  /** Bytes that the client has not yet taken. */
+  get #waiting (): number {
+    return this.#socket.bufferedAmount + this.#burst.length
+  }
+
+  #write (json: string): void {
     if (this.#socket.readyState !== this.#socket.OPEN || this.#overflowed) return
-    const waiting = this.#socket.bufferedAmount
-    if (waiting <= this.#maxBytes) this.#last = frame.length
+    const bytes = toBytes(json)
+    const waiting = this.#waiting
+    if (waiting <= this.#maxBytes) this.#last = bytes.length
     else if (waiting > this.#maxBytes + this.#last) {
       this.#overflowed = true
       // Not from here: whoever sends may be in the middle of something.
       process.nextTick(() => this.#hooks.overflowed())
       return
     }
-    this.#cork()
-    this.#hooks.sent(frame.length)
-    this.#socket.send(frame, TEXT)
+    this.#hooks.sent(bytes.length)
+    // They leave as soon as all that is ready has been done: a tick that begins in a microtask comes when no microtask is left.
+    if (this.#burst === '') queueMicrotask(() => process.nextTick(this.flush))
+    this.#burst += headOf(bytes.length) + bytes
   }
 
-  /**
-   * Events that answer one thing leave together: seven times less work than one write each. They leave as soon as all
-   * that is ready has been done: a tick that begins in a microtask comes when no microtask is left.
-   */
-  #cork (): void {
-    if (this.#corked || this.#connection.cork === undefined) return
-    this.#corked = true
-    this.#connection.cork()
-    queueMicrotask(() => process.nextTick(this.#uncork))
+  /** What waits to leave with what follows leaves now. */
+  readonly flush = (): void => {
+    const burst = this.#burst
+    this.#burst = ''
+    if (burst !== '' && this.#socket.readyState === this.#socket.OPEN) this.#connection.write(burst, 'latin1')
   }
+}
 
-  readonly #uncork = (): void => {
-    this.#corked = false
-    this.#connection.uncork?.()
-  }
+/** A text as its bytes in UTF-8, a character for each. */
+function toBytes (text: string): string {
+  return Buffer.byteLength(text) === text.length ? text : Buffer.from(text).toString('latin1')
+}
+
+/** Of a text frame of so many bytes, whole and from a server (RFC 6455 section 5.2). */
+function headOf (length: number): string {
+  if (length < 126) return String.fromCharCode(0x81, length)
+  if (length < 0x10000) return String.fromCharCode(0x81, 126, length >>> 8, length & 0xff)
+  return String.fromCharCode(0x81, 127, 0, 0, 0, 0, length >>> 24, length >>> 16 & 0xff, length >>> 8 & 0xff, length & 0xff)
 }

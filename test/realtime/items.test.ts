@@ -29,6 +29,17 @@ t.test('items', async t => {
     t.same(await ids(client, llm), ['a', 'b', 'c', 'd', 'e'])
   })
 
+  t.test('come back as they are, however long and in whatever letters', async t => {
+    const { client } = await connect(t)
+    // The shortest frame there is, and those whose length takes two bytes, and eight.
+    client.send({ type: 'input_audio_buffer.clear' })
+    await client.next('input_audio_buffer.cleared')
+    for (const text of ['a', 'é'.repeat(200), 'zażółć 你好 😀 \u2028', 'x'.repeat(65_400), '😀'.repeat(30_000)]) {
+      client.say(text)
+      t.match(await client.next('conversation.item.done'), { item: { content: [{ text }] } })
+    }
+  })
+
   t.test('after an unknown one are refused, and not added', async t => {
     const { client, llm } = await connect(t)
     const error = await client.fail({ type: 'conversation.item.create', event_id: 'mine', previous_item_id: 'ghost', item: userItem('a', 'a') })
