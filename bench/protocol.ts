@@ -1,5 +1,7 @@
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { WebSocket } from 'ws'
 import { packageRoot } from '../lib/package-root.js'
@@ -54,10 +56,12 @@ export default async function ({ quick }: { json: boolean, quick: boolean }): Pr
   ]
 }
 
+const endpointOf = (server: BenchServer): string => `${server.url.replace('http', 'ws')}/v1/realtime`
+
 async function open (server: BenchServer, count: number): Promise<WebSocket[]> {
   const sockets: WebSocket[] = []
   for (let n = 0; n < count; n++) {
-    const socket = new WebSocket(`${server.url.replace('http', 'ws')}/v1/realtime`)
+    const socket = new WebSocket(endpointOf(server))
     await once(socket, 'open')
     sockets.push(socket)
   }
@@ -136,10 +140,12 @@ async function turns (server: BenchServer, seconds: number): Promise<{ cpu: numb
   return { cpu, events: counted }
 }
 
-/** Every socket sends 100 ms of audio ten times a second; one more asks for small answers. */
+/** Every socket sends 100 ms of audio ten times a second; another client asks for small answers. */
 async function stream (server: BenchServer, seconds: number): Promise<{ core: number, pings: number[] }> {
-  const sockets = await open(server, STREAMS + 1)
-  const pinger = sockets.pop()!
+  const sockets = await open(server, STREAMS)
+  const pinger = spawn(process.execPath, ['--import', 'tsx', join(import.meta.dirname, 'protocol', 'pinger.ts'), endpointOf(server)], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const pings: number[] = []
+  createInterface(pinger.stdout).on('line', line => pings.push(Number(line)))
   for (const socket of sockets) socket.send(SETUP)
   const chunk = JSON.stringify({ type: 'input_audio_buffer.append', audio: Buffer.alloc(4800, 7).toString('base64') })
   const clear = JSON.stringify({ type: 'input_audio_buffer.clear' })
@@ -156,16 +162,11 @@ async function stream (server: BenchServer, seconds: number): Promise<{ core: nu
   }, 2)
   await delay(3000)
   const before = { cpu: server.cpu(), at: performance.now() }
-  const pings: number[] = []
-  while (performance.now() - before.at < seconds * 1000) {
-    const since = performance.now()
-    pinger.send(clear)
-    await until(pinger, 'input_audio_buffer.cleared')
-    pings.push(performance.now() - since)
-    await delay(20)
-  }
+  pings.length = 0
+  await delay(seconds * 1000)
   const core = (server.cpu() - before.cpu) / ((performance.now() - before.at) / 1000)
   clearInterval(sending)
-  for (const socket of [...sockets, pinger]) socket.terminate()
+  pinger.kill()
+  for (const socket of sockets) socket.terminate()
   return { core, pings }
 }
