@@ -8,7 +8,7 @@ import { percentile, round, type Figure } from './figure.js'
 import { flags, start, type BenchServer } from './server.js'
 
 const SESSIONS = 400
-/** Two workers have half the turns each, and each compiles for itself: in the first ten seconds that still takes a twelfth of their time. Milliseconds. */
+/** Two workers have half the turns each, and each compiles for itself, which still shows after ten seconds. Milliseconds. */
 const WARM_UP_MS = 20_000
 /** Both are measured in turn: what else runs on the machine meets both. */
 const ROUNDS = 3
