@@ -18,6 +18,15 @@ async function errorsOf (t: Test, files: Files): Promise<FileError[]> {
   return registry.report.errors
 }
 
+/** How often character code has said so of its signal. */
+function countAborted (t: Test): () => number {
+  let aborted = 0
+  const count = () => { aborted++ }
+  process.on('aborted-for-test' as never, count)
+  t.teardown(() => process.off('aborted-for-test', count))
+  return () => aborted
+}
+
 t.test('a syntax error is where it stands, counted in characters', async t => {
   t.match(await errorsOf(t, {
     'a.ts': '\n\nconst é = "ü€𝒳"; let a b',
@@ -155,15 +164,12 @@ t.test('prompt code that throws, rejects, loops, never settles or returns nothin
     'd.ts': character('waits', { body: '\n await new Promise(resolve => context.signal.addEventListener(\'abort\', () => { globalThis.process.emit(\'aborted-for-test\' as any) }))' }),
     'e.ts': character('nothing', { body: '' })
   }, { limits })
-  let aborted = 0
-  const count = () => { aborted++ }
-  process.on('aborted-for-test' as never, count)
-  t.teardown(() => process.off('aborted-for-test', count))
+  const aborted = countAborted(t)
   await t.rejects(prompt(registry, 'throws'), { name: 'RealtimeError', code: 'execution_error', message: 'a.ts:7:9: RangeError: no', details: { file: 'a.ts', line: 7, column: 9, character: 'throws' } })
   await t.rejects(prompt(registry, 'rejects'), { code: 'execution_error', message: /^b\.ts:8:\d+: TypeError: / })
   await t.rejects(prompt(registry, 'loops'), { code: 'timeout', message: /^c\.ts:7:\d+: The code held the event loop for 1000 ms/ })
   await t.rejects(prompt(registry, 'waits'), { code: 'timeout', message: 'd.ts: systemPrompt did not settle within 1000 ms.' })
-  t.equal(aborted, 1, 'abandoned with its signal aborted')
+  t.equal(aborted(), 1, 'abandoned with its signal aborted')
   await t.rejects(prompt(registry, 'nothing'), { code: 'execution_error', message: 'e.ts: systemPrompt must return a string, not undefined.' })
   t.strictSame(events.filter(({ type }) => type === 'fault').length, 5)
 })
@@ -204,14 +210,18 @@ t.test('a wait that cannot be interrupted ends its call when it is over, and not
 })
 
 t.test('tools fail as prompts do, and imports within them are errors where they stand', async t => {
-  const tool = (name: string, body: string) => `{ name: '${name}', description: '', parameters: {}, async run (args: any) { ${body} } }`
+  const tool = (name: string, body: string) => `{ name: '${name}', description: '', parameters: {}, async run (args: any, context: any) { ${body} } }`
+  const waits = tool('waits', 'await new Promise(() => context.signal.addEventListener(\'abort\', () => globalThis.process.emit(\'aborted-for-test\' as any)))')
+  const aborted = countAborted(t)
   const { registry } = await open(t, {
-    'a.ts': character('a', { more: `tools: [${tool('throws', 'throw new Error(args.x)')},\n${tool('loops', 'for (;;) {}')},\n${tool('imports', '\n await import(\'./nope\')')}, ${tool('refuses', 'throw 1')}],` })
+    'a.ts': character('a', { more: `tools: [${tool('throws', 'throw new Error(args.x)')},\n${tool('loops', 'for (;;) {}')},\n${tool('imports', '\n await import(\'./nope\')')}, ${tool('refuses', 'throw 1')}, ${waits}],` })
   }, { limits })
   const first = registry.first()!
   await t.rejects(first.runTool('throws', { x: 'y' }, never), { code: 'execution_error', message: /^a\.ts:7:\d+: Error: y$/ })
   await t.rejects(first.runTool('loops', {}, never), { code: 'timeout', message: /^a\.ts:8:/ })
   await t.rejects(first.runTool('imports', {}, never), { code: 'import_error', message: 'a.ts:10:8: \'./nope\' is not found.' })
+  await t.rejects(first.runTool('waits', {}, never), { code: 'timeout', message: 'a.ts: tool \'waits\' did not settle within 1000 ms.' })
+  t.equal(aborted(), 1, 'abandoned with its signal aborted')
   await t.rejects(first.runTool('refuses', {}, never), { code: 'execution_error', message: 'a.ts: thrown: 1' })
 })
 

@@ -2,6 +2,7 @@ import { mkdirSync, rmSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 /* eslint-disable no-template-curly-in-string -- sources of characters */
 import t from 'tap'
+import { Compiler } from '../../lib/characters/compiler.js'
 import { change, character, createLibrary, facts, never, open, prompt, writeCast } from './casts.js'
 
 const counter = 'export let count = 0\nexport const up = () => ++count\n'
@@ -218,13 +219,24 @@ t.test('files that come, go, and come to stand in the way of others are seen', a
 })
 
 t.test('sessions that open together compile a file once', async t => {
+  const calls = t.capture(Compiler.prototype, 'compile', Compiler.prototype.compile)
+  // One promise is one compilation, however many asked for it
+  const made = new Set()
+  const compiled = () => {
+    for (const call of calls()) if ('returned' in call) made.add(call.returned)
+    return made.size
+  }
   const { library, directory } = createLibrary(t, { 'a.ts': character('a', { before: 'import \'./lib/x\'' }), 'lib/x.ts': 'export {}' })
   const all = await Promise.all(Array.from({ length: 20 }, () => library.open(facts())))
   t.equal(library.live, 20)
   t.ok(all.every(registry => registry.size === 1))
+  t.equal(compiled(), 2, 'the character and its helper')
+  await library.open(facts())
+  t.equal(compiled(), 2, 'what is known is not compiled')
   change(directory, { 'a.ts': character('a', { prompt: '\'new\'' }) })
   const again = await Promise.all(Array.from({ length: 20 }, () => library.open(facts())))
   t.strictSame(await Promise.all(again.map(registry => prompt(registry))), Array(20).fill('new'))
+  t.equal(compiled(), 3, 'what changed is')
 })
 
 t.test('casts of other directories are loaded by the name of their root', async t => {
