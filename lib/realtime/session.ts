@@ -216,7 +216,6 @@ export class RealtimeSession {
     if (this.#closed) return
     this.#ending = reason
     this.close(keep)
-    this.outbox.flush()
     const { socket } = this.#options
     if (this.#checkpoints === null) socket.close(code, reason)
     else Promise.race([this.#kept, sleep(KEEP_MS, undefined, { ref: false })]).finally(() => socket.close(code, reason))

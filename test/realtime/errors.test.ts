@@ -2,6 +2,7 @@ import t, { type Test } from 'tap'
 import { castOf } from '../support/casts.js'
 import type { TestClient } from '../support/client.js'
 import { cannedEngines, toneTts } from '../support/engines.js'
+import { RawClient } from '../support/raw-client.js'
 import { startServer } from '../support/server.js'
 
 // Whatever is wrong with an event is answered by one error, and the session goes on (PROTOCOL section 10).
@@ -207,4 +208,14 @@ t.test('a frame that is too long closes the socket with 1009, and only that one'
   client.send({ type: 'input_audio_buffer.append', audio: 'A'.repeat(4096) })
   t.equal((await client.closed).code, 1009)
   t.equal(await neighbour.ask('Still there?'), 'You said: Still there?')
+})
+
+t.test('who says something and closes in the same breath is answered before the close', async t => {
+  const raw = await RawClient.connect(server.port)
+  t.teardown(() => raw.end())
+  raw.sendLast({ type: 'nonsense', event_id: 'mine' })
+  const heard = []
+  for await (const event of raw.read()) heard.push(event.type)
+  t.same(heard, ['session.created', 'error'])
+  t.equal(raw.closeCode, 1005)
 })

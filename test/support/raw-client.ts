@@ -44,10 +44,12 @@ export class RawClient {
   }
 
   send (event: object): void {
-    const data = Buffer.from(JSON.stringify(event))
-    const head = data.length < 126 ? Buffer.from([0x81, 0x80 | data.length]) : Buffer.from([0x81, 0xfe, data.length >> 8, data.length & 255])
-    // A mask of zeros changes nothing.
-    this.#socket.write(Buffer.concat([head, Buffer.alloc(4), data]))
+    this.#socket.write(frameOf(event))
+  }
+
+  /** Sends an event and a close frame in one piece: the server reads both at once. */
+  sendLast (event: object): void {
+    this.#socket.write(Buffer.concat([frameOf(event), Buffer.from([0x88, 0x80, 0, 0, 0, 0])]))
   }
 
   /** Reads on: the events from here, until the connection ends or the caller stops. */
@@ -99,4 +101,11 @@ export class RawClient {
   #more (): Promise<void> {
     return new Promise(resolve => { this.#wake = resolve })
   }
+}
+
+function frameOf (event: object): Buffer {
+  const data = Buffer.from(JSON.stringify(event))
+  const head = data.length < 126 ? Buffer.from([0x81, 0x80 | data.length]) : Buffer.from([0x81, 0xfe, data.length >> 8, data.length & 255])
+  // A mask of zeros changes nothing.
+  return Buffer.concat([head, Buffer.alloc(4), data])
 }

@@ -128,6 +128,12 @@ export default async function realtime (fastify: FastifyInstance): Promise<void>
       observer: trace === null ? joinObservers(metrics.observer, lines.observer) : joinObservers(metrics.observer, lines.observer, trace.observer)
     })
 
+    // Whoever closes it, the client included: events that wait to leave together go first. No event of the socket tells of it in time.
+    const { close } = socket
+    socket.close = (...how) => {
+      session.outbox.flush()
+      close.apply(socket, how)
+    }
     socket.on('message', (frame: Buffer, isBinary) => {
       try {
         session.receive(frame, isBinary)
