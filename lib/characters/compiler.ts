@@ -31,7 +31,7 @@ export interface Compiled {
   kind: 'module'
   /** Body of the wrapper function. */
   body: string
-  /** Names of the wrapper's parameters that the body uses. */
+  /** Names of the wrapper's parameters that the body uses, or may. */
   params: readonly string[]
   imports: readonly Import[]
   exports: readonly string[]
@@ -181,7 +181,9 @@ function finish (code: string, map: string, helpers: Helpers): Compiled {
   collectNames(body, start, variables)
   for (const name of exports) collectNames(name, 0, variables)
 
-  const words = new Set(body.match(PARAM))
+  const words = new Set<string>(body.match(PARAM))
+  // What is evaluated may name any of the scope.
+  if (body.includes('eval(')) for (const name of scopeParams) words.add(name)
   const params = [...linkParams, ...scopeParams, ...helpers.names].filter(name => words.has(name))
   return { kind: 'module', body, params, imports, exports, stars, async: false, awaits: [], positions }
 }

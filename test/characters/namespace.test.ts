@@ -164,6 +164,16 @@ t.test('modules are strict, have no this, and may call a variable like anything 
   t.equal(await prompt(registry), '1,2,3,4,5,ReferenceError,undefined')
 })
 
+t.test('what is evaluated as text gets what the session has of globals', async t => {
+  const { registry } = await open(t, {
+    'a.ts': character('a', {
+      before: 'const join = (...parts: string[]) => parts.join("")\nconst real = (...parts: string[]) => Function(`return ${join(...parts)}`)()',
+      prompt: '[eval("\\nsetTimeout") === real("set", "Timeout"), eval(join("pro", "cess")) === real("pro", "cess")].join()'
+    })
+  })
+  t.equal(await prompt(registry), 'false,false')
+})
+
 t.test('what is written to globalThis belongs to the session', async t => {
   const { library } = createLibrary(t, { 'a.ts': character('a', { before: 'globalThis.seen = (globalThis.seen ?? 0) + 1', prompt: 'String((globalThis as any).seen)' }) })
   t.equal(await prompt(await library.open(facts())), '1')
