@@ -3,6 +3,8 @@ import type { Usage } from './events/response-object.js'
 
 /** English text has about four characters a token: good enough where an engine does not count. */
 const CHARACTERS_PER_TOKEN = 4
+/** What a message, and a call in it, takes beside its words: who says it, and brackets. Characters. */
+const WRAPPED = 16
 /** What hosted models count for a picture of middling size. */
 export const IMAGE_TOKENS = 765
 
@@ -41,13 +43,22 @@ export function estimateTokens (length: number): number {
   return Math.ceil(length / CHARACTERS_PER_TOKEN)
 }
 
-/** An image is no text: its address would count for thousands. */
+/** Reads lengths only: a long conversation is estimated anew in every turn. */
 function estimateMessages (messages: readonly LlmMessage[]): number {
+  let length = 0
   let images = 0
-  const text = JSON.stringify(messages, (key, value: unknown) => {
-    if (key !== 'url') return value
-    images++
-    return ''
-  })
-  return estimateTokens(text.length) + images * IMAGE_TOKENS
+  for (const message of messages) {
+    length += WRAPPED
+    if (typeof message.content === 'string') length += message.content.length
+    else {
+      for (const part of message.content) {
+        // An image is no text: its address would count for thousands.
+        if (part.type === 'image') images++
+        else length += part.text.length
+      }
+    }
+    if (message.role !== 'assistant' || message.toolCalls === undefined) continue
+    for (const call of message.toolCalls) length += WRAPPED + call.name.length + call.arguments.length
+  }
+  return estimateTokens(length) + images * IMAGE_TOKENS
 }

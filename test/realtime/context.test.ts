@@ -92,6 +92,33 @@ t.test('an image is passed on to a model that takes them, and is not counted as 
   })
 })
 
+t.test('tokens that no model counted are estimated by what it reads and writes, calls included', async t => {
+  const llm = {
+    name: 'uncounted',
+    model: 'uncounted',
+    async * generate () {
+      yield { type: 'text' as const, delta: 'words '.repeat(100) }
+      yield { type: 'end' as const, reason: 'stop' as const }
+    }
+  }
+  const { client, answer } = await connect(t, { llm })
+  const tokens = async () => (await answer({ conversation: 'none' })).usage!
+  const letters = (count: number) => 'x'.repeat(count)
+  client.say('Hello.')
+  for (const [expected, item] of [
+    [1000, { type: 'message', role: 'user', content: [{ type: 'input_text', text: letters(4000) }] }],
+    [500, { type: 'message', role: 'assistant', content: [{ type: 'output_text', text: letters(2000) }] }],
+    [1500, { type: 'function_call', call_id: 'c', name: 'look', arguments: JSON.stringify({ at: letters(6000) }) }],
+    [250, { type: 'function_call_output', call_id: 'c', output: letters(1000) }]
+  ] as const) {
+    const { input_tokens: before } = await tokens()
+    client.send({ type: 'conversation.item.create', item })
+    const { input_tokens: after } = await tokens()
+    t.ok(Math.abs(after - before - expected) < 20, `${item.type}: ${after - before}`)
+  }
+  t.equal((await tokens()).output_tokens, 151)
+})
+
 t.test('an account without money fails the response with the code that clients know', async t => {
   const chat = await startChatServer()
   t.teardown(() => chat.close())
