@@ -83,6 +83,13 @@ t.test('the name that others use for a V3 card is its nickname', async t => {
   t.match(await registry.find('Adelaide')!.systemPrompt(never), 'Addie Addie Addie')
 })
 
+t.test('a byte order mark is no part of a card, nor do names of JavaScript mean anything in it', async t => {
+  const json = JSON.stringify(v2('Ann')).replace('"name"', '"__proto__":{"name":"Proto","nickname":"Proto"},"constructor":{"name":"Built"},"name"')
+  const { registry } = await load(t, { 'a.json': `\ufeff${json}` })
+  t.strictSame(registry.report.errors, [])
+  t.strictSame(registry.names(), ['Ann'])
+})
+
 t.test('notes in several languages replace the plain ones', async t => {
   const { registry } = await load(t, { 'a.json': JSON.stringify(v3('A', { creator_notes_multilingual: { en: 'English.', de: 'Deutsch.' } })) })
   t.equal(registry.first()!.metadata?.comment, 'English.')
