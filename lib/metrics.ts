@@ -18,6 +18,10 @@ const STATUSES = ['completed', 'cancelled', 'incomplete', 'failed'] as const
 /** Close codes that say something of their own; a client may close with any of thousands. */
 const CLOSE_CODES = ['1000', '1001', '1005', '1006', '1007', '1008', '1009', '1011', '1013', 'other']
 
+/** Characters that held the event loop and are told apart by name: the first so many. */
+const STUCK_NAMES = 50
+const OTHER = 'other'
+
 /**
  * The product's own metrics; their names are part of its interface (docs/metrics.md). No label has unbounded
  * values unless `sessionLabel` is on. Whatever has labels begins at zero: a rate needs the value before the first.
@@ -60,7 +64,8 @@ export function createMetrics (register: Registry, { sessionLabel, sessions }: M
   })
   const loadErrors = counter('dramatis_character_load_errors_total', 'Errors of character files', 'code', faultCodes)
   const faults = counter('dramatis_character_faults_total', 'Failures of prompt, tool, timer or dispose code', 'code', faultCodes)
-  const stuck = counter('dramatis_character_stuck_total', 'Times that character code held the event loop where it cannot be interrupted')
+  const stuck = counter('dramatis_character_stuck_total', 'Times that character code held the event loop where it cannot be interrupted', 'character', [OTHER])
+  const stuckNames = new Set<string>()
 
   const active = new Gauge({ name: 'dramatis_sessions_active', help: 'Sessions connected', registers })
   gauge('dramatis_sessions_limit', 'Sessions that may be connected at a time', () => sessions.limit)
@@ -120,7 +125,10 @@ export function createMetrics (register: Registry, { sessionLabel, sessions }: M
     forget: (id: string) => { if (sessionLabel) loads.remove(id) },
     loadError: (code: string) => loadErrors.inc({ code }),
     characterFault: (code: string) => faults.inc({ code }),
-    characterStuck: () => stuck.inc(),
+    characterStuck: (character: string) => {
+      if (stuckNames.size < STUCK_NAMES) stuckNames.add(character)
+      stuck.inc({ character: stuckNames.has(character) ? character : OTHER })
+    },
     /** Namespaces alive, asked at each scrape. */
     watchNamespaces: (count: () => number) => gauge('dramatis_namespaces', 'Module namespaces alive: one a session, two while it reloads', count),
     /** Whether the engines could serve, asked at each scrape. */

@@ -35,7 +35,7 @@ export default fp(async function characterLibrary (fastify) {
           metrics.characterFault(event.code)
           break
         case 'stuck':
-          metrics.characterStuck()
+          metrics.characterStuck(event.character)
       }
     }
   })

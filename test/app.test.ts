@@ -10,9 +10,11 @@ import { WebSocket } from 'ws'
 import dramatis from '../app.js'
 import { packageRoot } from '../lib/package-root.js'
 import { picture, v3 } from './support/cards.js'
-import { castOf } from './support/casts.js'
+import { castOf, characterSource } from './support/casts.js'
 import { cannedEngines } from './support/engines.js'
+import { eventually } from './support/fleet.js'
 import { isBuilt } from './support/program.js'
+import { samplesOf } from './support/prometheus.js'
 import { refusal, type Refusal } from './support/refusal.js'
 import { startServer, testServer } from './support/server.js'
 
@@ -128,6 +130,16 @@ t.test('the metrics count sessions, responses and characters, without a label fo
   ]) t.match(page, line)
   t.notMatch(page, 'session_id')
   t.match(page, /nodejs_eventloop_lag_p99_seconds/)
+})
+
+t.test('the metrics name the character whose code held the event loop', async t => {
+  const hold = 'async systemPrompt () { await null; const end = Date.now() + 900; while (Date.now() < end); return \'\' },'
+  const server = await startServer(t, { characters: { directory: t.testdir({ 'holder.ts': characterSource('Holder', hold) }) } })
+  const client = await server.connect()
+  await client.ask('Hello')
+  // The thread that saw it tells of it a moment later.
+  await eventually(async () => samplesOf(await (await fetch(`${server.http}/metrics`)).text())
+    .some(({ name, labels, value }) => name === 'dramatis_character_stuck_total' && labels.character === 'Holder' && value === 1))
 })
 
 t.test('the session label is there when asked for, and goes with the session', async t => {
