@@ -20,14 +20,18 @@ t.test('shared: another character goes on where the first one was', async t => {
   t.same(told(llm.requests[1]!), ['user: "one"', 'assistant: "Ada hears one."', 'user: "two"'])
 })
 
-t.test('own: each has its own history, and has it again when it is selected again', async t => {
-  const { client, llm } = await connect(t, signed, own)
-  await client.ask('one')
-  await askAs(client, 'Cleo', 'two')
-  await askAs(client, 'Ada', 'three')
-  t.same(told(llm.requests[1]!), ['user: "two"'])
-  t.same(told(llm.requests[2]!), ['user: "one"', 'assistant: "Ada hears one."', 'user: "three"'])
-})
+for (const [who, name] of [['each', 'Cleo'], ['also nobody', null]] as const) {
+  t.test(`own: ${who} has its own history, and has it again when it is selected again`, async t => {
+    const { client, llm } = await connect(t, signed, own)
+    await client.ask('one')
+    await askAs(client, name, 'two')
+    await askAs(client, 'Ada', 'three')
+    await askAs(client, name, 'four')
+    t.same(told(llm.requests[1]!), ['user: "two"'])
+    t.same(told(llm.requests[2]!), ['user: "one"', 'assistant: "Ada hears one."', 'user: "three"'])
+    t.same(told(llm.requests[3]!).filter(line => line.startsWith('user')), ['user: "two"', 'user: "four"'])
+  })
+}
 
 t.test('own: who meets the user for the first time says its greeting', async t => {
   const { client, llm } = await connect(t, signed, own)
@@ -44,15 +48,6 @@ t.test('own, then shared: what was private stays so, and what is said from then 
   await client.ask('public')
   await askAs(client, 'Cleo', 'three')
   t.same(told(llm.requests[2]!), ['user: "public"', 'assistant: "Ada hears public."', 'user: "three"'])
-})
-
-t.test('own: nobody is a participant too', async t => {
-  const { client, llm } = await connect(t, signed, own)
-  await client.ask('one')
-  await askAs(client, null, 'two')
-  await askAs(client, 'Ada', 'three')
-  t.same(told(llm.requests[1]!), ['user: "two"'])
-  t.same(told(llm.requests[2]!), ['user: "one"', 'assistant: "Ada hears one."', 'user: "three"'])
 })
 
 t.test('own: what is spoken belongs to who was selected when it was said', async t => {

@@ -73,7 +73,7 @@ t.test('nothing is left', async t => {
     await until(() => live() === 1)
     await client.fail(reload('team/ruins'))
     await until(() => live() === 1)
-    t.pass()
+    t.match(await client.listCharacters(), { directory: 'default' })
   })
 
   t.test('of a session when its socket closes', async t => {
@@ -95,7 +95,7 @@ t.test('nothing is left', async t => {
     await client.next('response.created')
     client.socket.terminate()
     await until(() => live() === 0)
-    t.pass()
+    t.equal(live(), 0)
   })
 
   t.test('when the socket closes during reloads', async t => {
@@ -112,7 +112,7 @@ t.test('nothing is left', async t => {
     const { connect, live } = await start(t)
     await t.rejects(connect('?characters=team&character=Eve'), /400/)
     await until(() => live() === 0)
-    t.pass()
+    t.equal(live(), 0)
   })
 
   t.test('when the server closes during a reload', async t => {
